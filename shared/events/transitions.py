@@ -1,0 +1,185 @@
+"""care.transitions.v1: transitions of care and the tasks that make them safe."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+from uuid import UUID
+
+from typing_extensions import override
+
+from shared.events.fact import Fact, Part, Topic
+from shared.events.people import Diagnosis, Disposition, EncounterClass, Facility, Identifier, PatientSummary
+
+
+class TransitionStatus(StrEnum):
+    """`open`: the stay goes on; `following`: discharged, tasks run; `on-hold`: the discharge was taken back."""
+
+    OPEN = "open"
+    FOLLOWING = "following"
+    ON_HOLD = "on-hold"
+    CLOSED = "closed"
+    REVOKED = "revoked"
+
+
+class TaskStatus(StrEnum):
+    """FHIR Task.status, as far as used."""
+
+    REQUESTED = "requested"
+    ACCEPTED = "accepted"
+    ON_HOLD = "on-hold"
+    COMPLETED = "completed"
+    CANCELLED = "cancelled"
+
+
+class ProtocolReference(Part):
+    """Which version of which protocol a transition runs under; a newer version never rewrites it."""
+
+    name: str
+    version: str
+
+
+class Transition(Part):
+    id: UUID
+    version: int
+    encounter_id: UUID
+    visit: Identifier
+    patient: PatientSummary
+    facility: Facility
+    encounter_class: EncounterClass
+    status: TransitionStatus
+    admitted_at: datetime | None = None
+    discharged_at: datetime | None = None
+    disposition: Disposition | None = None
+    diagnoses: tuple[Diagnosis, ...] = ()
+    protocols: tuple[ProtocolReference, ...] = ()
+    historical: bool = False
+
+
+class TransitionFact(Fact):
+    TOPIC: ClassVar[Topic] = Topic.TRANSITIONS
+    transition: Transition
+    reason: str | None = None
+
+
+class TransitionOpened(TransitionFact):
+    TYPE = "care.transition.opened.v1"
+
+
+class TransitionChanged(TransitionFact):
+    """The status or what the transition knows changed (discharged, put on hold, resumed, re-keyed, corrected)."""
+
+    TYPE = "care.transition.changed.v1"
+
+
+class TransitionClosed(TransitionFact):
+    TYPE = "care.transition.closed.v1"
+
+
+class TransitionRevoked(TransitionFact):
+    TYPE = "care.transition.revoked.v1"
+
+
+class TransitionSnapshot(TransitionFact):
+    TYPE = "care.transition.snapshot.v1"
+    tasks: tuple["Task", ...] = ()
+
+
+class ReadmissionDetected(TransitionFact):
+    """An unplanned inpatient return within 30 days of the earlier discharge."""
+
+    TYPE = "care.transition.readmission-detected.v1"
+    earlier_encounter_id: UUID
+    days: int
+
+
+class Task(Part):
+    """One obligation of a transition. `due_at` is None while what anchors it has not happened.
+
+    `due_explained` says in words how the due time was counted (rule, days, holidays left out).
+    """
+
+    id: UUID
+    version: int
+    code: str
+    title: str
+    owner_role: str
+    owner: str | None = None
+    status: TaskStatus
+    due_at: datetime | None = None
+    due_explained: str | None = None
+    protocol: ProtocolReference
+    escalation_level: int = 0
+    evidence_event_id: UUID | None = None
+    outcome: str | None = None
+
+
+class TaskFact(Fact):
+    TOPIC: ClassVar[Topic] = Topic.TRANSITIONS
+    transition: Transition
+    task: Task
+    reason: str | None = None
+
+
+class TaskCreated(TaskFact):
+    TYPE = "care.task.created.v1"
+
+
+class TaskChanged(TaskFact):
+    """Due time moved, put on hold or resumed."""
+
+    TYPE = "care.task.changed.v1"
+
+
+class TaskClaimed(TaskFact):
+    TYPE = "care.task.claimed.v1"
+
+
+class TaskCompleted(TaskFact):
+    TYPE = "care.task.completed.v1"
+
+
+class TaskOverdue(TaskFact):
+    TYPE = "care.task.overdue.v1"
+
+
+class TaskEscalated(TaskFact):
+    """The ladder's `level` was reached; `to_role` must now be told."""
+
+    TYPE = "care.task.escalated.v1"
+    level: int
+    to_role: str
+
+
+class TaskCancelled(TaskFact):
+    TYPE = "care.task.cancelled.v1"
+
+
+class TransitionsPatientMerged(Fact):
+    """The transitions of `retired` stand under `survivor` now."""
+
+    TYPE = "care.transition.patient-merged.v1"
+    TOPIC: ClassVar[Topic] = Topic.TRANSITIONS
+    retired: str
+    survivor: str
+
+    @override
+    def concerns(self) -> tuple[str, ...]:
+        return (self.retired, self.survivor)
+
+
+TRANSITION_FACTS: tuple[type[Fact], ...] = (
+    TransitionOpened,
+    TransitionChanged,
+    TransitionClosed,
+    TransitionRevoked,
+    TransitionSnapshot,
+    ReadmissionDetected,
+    TaskCreated,
+    TaskChanged,
+    TaskClaimed,
+    TaskCompleted,
+    TaskOverdue,
+    TaskEscalated,
+    TaskCancelled,
+    TransitionsPatientMerged,
+)
