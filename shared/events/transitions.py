@@ -8,7 +8,16 @@ from uuid import UUID
 from typing_extensions import override
 
 from shared.events.fact import Fact, Part, Topic
-from shared.events.people import Diagnosis, Disposition, EncounterClass, Facility, Identifier, PatientSummary
+from shared.events.people import (
+    Diagnosis,
+    Disposition,
+    EncounterClass,
+    Facility,
+    Identifier,
+    Participant,
+    PatientSummary,
+    Practitioner,
+)
 
 
 class TransitionStatus(StrEnum):
@@ -51,6 +60,10 @@ class Transition(Part):
     discharged_at: datetime | None = None
     disposition: Disposition | None = None
     diagnoses: tuple[Diagnosis, ...] = ()
+    participants: tuple[Participant, ...] = ()
+    pcp: Practitioner | None = None
+    pcp_organisation: str | None = None
+    discharged_to: str | None = None
     protocols: tuple[ProtocolReference, ...] = ()
     historical: bool = False
 
