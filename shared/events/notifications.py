@@ -29,7 +29,10 @@ class SuppressionReason(StrEnum):
 
 
 class Delivery(Part):
-    """One notice to one endpoint. `bases` says why this recipient must know (attending, pcp, subscription …)."""
+    """One notice to one endpoint. `bases` says why this recipient must know (attending, pcp, subscription …).
+
+    `retracts` names the earlier events that this notice takes back: one cancel may take back several.
+    """
 
     id: UUID
     version: int
@@ -44,7 +47,7 @@ class Delivery(Part):
     bases: tuple[str, ...] = ()
     status: str
     attempts: int = 0
-    retracts: UUID | None = None
+    retracts: tuple[UUID, ...] = ()
     acknowledged_by: str | None = None
     at: datetime
 
@@ -104,6 +107,7 @@ class ProviderNotice(Fact):
     """What stands on `care.provider.<organisation>.v1` and in a webhook body: exactly what that recipient may see.
 
     The topic is chosen per organisation; TOPIC is only the family's name. `body` is `full` or `thin` (ids only).
+    `retracts` names the events this organisation was told of and that do not hold; `amends` one that is corrected.
     """
 
     TYPE = "care.provider.notice.v1"
@@ -113,7 +117,11 @@ class ProviderNotice(Fact):
     event_type: str
     organisation: str
     occurred_at: datetime
-    retracts: UUID | None = None
+    patient_id: str | None = None
+    encounter_id: UUID | None = None
+    transition_id: UUID | None = None
+    retracts: tuple[UUID, ...] = ()
+    amends: UUID | None = None
     bases: tuple[str, ...] = ()
     body: str = "full"
     encounter: dict[str, object] | None = None
