@@ -1,0 +1,3 @@
+from shared.kafka.settings import KafkaSettings
+
+__all__ = ["KafkaSettings"]

@@ -1,0 +1,77 @@
+"""The topics the stack needs, created before anyone speaks: the contract's, faust's own, one per provider."""
+
+import importlib
+import importlib.util
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError
+
+from shared.events import PARTITIONS, Topic
+from shared.kafka import KafkaSettings
+
+SIGNALS_TOPICS = "services.transitions.signals.topics"
+
+
+@dataclass(frozen=True, slots=True)
+class TopicPlan:
+    """A topic to be: name, partitions, copies, and Kafka's own options."""
+
+    name: str
+    partitions: int = PARTITIONS
+    replication: int = 1
+    options: tuple[tuple[str, str], ...] = (("retention.ms", str(14 * 86_400_000)),)
+
+    def request(self) -> NewTopic:
+        return NewTopic(
+            name=self.name,
+            num_partitions=self.partitions,
+            replication_factor=self.replication,
+            topic_configs=dict(self.options),
+        )
+
+
+def provider_topic(organisation: str) -> str:
+    """The topic that holds exactly what one organisation may see: one partition, since its order is its own."""
+    return f"care.provider.{organisation}.v1"
+
+
+def planned(organisations: Iterable[str] = (), replication: int = 1) -> list[TopicPlan]:
+    """Every topic of the stack, in a stable order."""
+    return [
+        *(TopicPlan(topic.value, replication=replication) for topic in Topic),
+        *(TopicPlan(name, partitions, replication) for name, partitions in _internal_topics()),
+        *(TopicPlan(provider_topic(one), 1, replication) for one in sorted(set(organisations))),
+    ]
+
+
+def _internal_topics() -> list[tuple[str, int]]:
+    """Changelogs and the like of the live signals; they must exist before faust starts."""
+    if importlib.util.find_spec("services.transitions.signals") is None:
+        return []
+    if importlib.util.find_spec(SIGNALS_TOPICS) is None:
+        return []
+    return [(str(name), int(count)) for name, count in importlib.import_module(SIGNALS_TOPICS).internal_topics()]
+
+
+async def create_topics(kafka: KafkaSettings, organisations: Iterable[str] = (), replication: int = 1) -> list[str]:
+    """Create what is missing; the names created. Safe to repeat."""
+    admin = AIOKafkaAdminClient(**kafka.client_options())
+    await admin.start()
+    try:
+        there = set(await admin.list_topics())
+        missing = [plan for plan in planned(organisations, replication) if plan.name not in there]
+        if missing:
+            _raise_failures(await admin.create_topics([plan.request() for plan in missing]))
+        return [plan.name for plan in missing]
+    finally:
+        await admin.close()
+
+
+def _raise_failures(answer: object) -> None:
+    """The admin client answers with an error code per topic and does not raise by itself."""
+    for failure in getattr(answer, "topic_errors", ()):
+        name, code = failure[0], failure[1]
+        if code not in (0, TopicAlreadyExistsError.errno):
+            raise RuntimeError(f"topic {name} could not be created: Kafka error {code}")
