@@ -1,0 +1,73 @@
+"""A service's database: the pool, and transactions in which an effect and the events that say so are one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import orjson
+
+from shared.postgres.settings import PostgresSettings
+from shared.postgres.transaction import Transaction
+
+# A transaction that waits for its client this long is ended by the server: it would hold patients' locks.
+IDLE_IN_TRANSACTION_MS = 10_000
+
+
+class Database:
+    """A pool bound to one service's schema."""
+
+    def __init__(self, service: str, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
+        self.service = service
+        self.pool = pool
+        self.published = asyncio.Event()
+        """Set when a transaction that said something has committed: the relay wakes up."""
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Transaction]:
+        """One transaction. Commits on leaving, rolls back when an exception leaves it."""
+        async with self.pool.acquire() as connection:
+            async with connection.transaction():
+                said = Transaction(connection, self.service)
+                yield said
+            if said.has_published:
+                self.published.set()
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+
+async def open_database(service: str, settings: PostgresSettings) -> Database:
+    """Connects with search_path set to the service's schema. Raises OSError or asyncpg.PostgresError if it can't."""
+    pool = await asyncpg.create_pool(
+        host=settings.host,
+        port=settings.port,
+        database=settings.database,
+        user=settings.user,
+        password=settings.password.get_secret_value(),
+        ssl="require" if settings.tls else False,
+        min_size=settings.pool_min,
+        max_size=settings.pool_max,
+        command_timeout=settings.statement_timeout_s,
+        init=_speak_json,
+        server_settings={
+            "search_path": service,
+            "application_name": f"handoff-{service}",
+            "timezone": "UTC",
+            "jit": "off",
+            "statement_timeout": str(int(settings.statement_timeout_s * 1000)),
+            "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
+        },
+    )
+    return Database(service, pool)
+
+
+async def _speak_json(connection: Any) -> None:
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="binary",
+        encoder=lambda value: b"\x01" + (value if isinstance(value, bytes) else orjson.dumps(value)),
+        decoder=lambda raw: orjson.loads(memoryview(raw)[1:]),
+    )

@@ -1,0 +1,66 @@
+"""One transaction of a use case: lock the patients, change rows, say events. It never commits by itself."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from shared.events import Draft
+from shared.postgres import outbox
+
+if TYPE_CHECKING:
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = asyncpg.Connection[asyncpg.Record] | PoolConnectionProxy[asyncpg.Record]
+
+LOCK = "SELECT subject, survivor FROM lock_patients($1)"
+LOCK_IDLE = "SELECT subject, survivor FROM lock_idle_patients($1)"
+# Chains collapse: whoever had been merged into the retired patient is now merged into the survivor.
+ALIAS = """
+WITH survivor AS (SELECT coalesce((SELECT survivor FROM patient_key WHERE id = $2), $2) AS id)
+UPDATE patient_key k SET survivor = s.id FROM survivor s
+WHERE (k.id = $1 OR k.survivor = $1) AND k.id <> s.id
+"""
+
+
+class Transaction:
+    """What a use case gets. `connection` is inside the transaction; `publish` is the only way to say an event."""
+
+    __slots__ = ("connection", "has_published", "service")
+
+    def __init__(self, connection: "Connection", service: str) -> None:
+        self.connection = connection
+        self.service = service
+        self.has_published = False
+
+    async def lock(self, subjects: Iterable[str]) -> dict[str, str]:
+        """Locks these patients (and those they were merged into) until the end, in id order.
+
+        Every writer calls this before it touches rows of a patient. Answers subject -> surviving subject.
+        """
+        rows = await self.connection.fetch(LOCK, sorted(set(subjects)))
+        return {row["subject"]: row["survivor"] for row in rows}
+
+    async def lock_idle(self, subjects: Iterable[str]) -> dict[str, str]:
+        """As `lock`, but leaves out patients who are busy elsewhere instead of waiting for them."""
+        rows = await self.connection.fetch(LOCK_IDLE, sorted(set(subjects)))
+        return {row["subject"]: row["survivor"] for row in rows}
+
+    async def publish(self, drafts: Sequence[Draft]) -> None:
+        """Appends events to the outbox, numbered per topic and subject, in the given order.
+
+        The subjects must be locked: their sequence numbers and the order of their commits depend on it.
+        """
+        if drafts:
+            await outbox.append(self.connection, self.service, drafts)
+            self.has_published = True
+
+    async def alias(self, retired: str, survivor: str) -> None:
+        """Records that `retired` is now `survivor`; both must be locked. Later locks resolve it."""
+        await self.connection.execute(ALIAS, retired, survivor)
+
+    async def now(self) -> datetime:
+        """The database's clock (UTC): the one that decides what is due."""
+        at: datetime = await self.connection.fetchval("SELECT clock_timestamp()")
+        return at
