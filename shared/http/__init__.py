@@ -1,0 +1,38 @@
+"""Everything a service owes to HTTP: application factory, authentication, problem details, health, audit, serving."""
+
+from shared.http.application import StrictModel, create_app
+from shared.http.audit import AuditVerdict, audited, audited_read, verify_audit
+from shared.http.health import Check, NotReadyError
+from shared.http.operations import operations_router
+from shared.http.policy import Policy, Public, allow, caller_of, policy_of, public, token_of
+from shared.http.problems import Problem
+from shared.http.reading import read_settings
+from shared.http.roles import Caller, Role
+from shared.http.serving import serve
+from shared.http.settings import HttpSettings, environment
+
+__all__ = [
+    "AuditVerdict",
+    "Caller",
+    "Check",
+    "HttpSettings",
+    "NotReadyError",
+    "Policy",
+    "Problem",
+    "Public",
+    "Role",
+    "StrictModel",
+    "allow",
+    "audited",
+    "audited_read",
+    "caller_of",
+    "create_app",
+    "environment",
+    "operations_router",
+    "policy_of",
+    "public",
+    "read_settings",
+    "serve",
+    "token_of",
+    "verify_audit",
+]

@@ -1,0 +1,70 @@
+"""The one way to make a service's HTTP application: routers in, and around them what every service owes."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter, FastAPI
+from pydantic import BaseModel, ConfigDict
+
+from shared.http.health import Check, database_check, health_router
+from shared.http.middleware import BodyLimit, CatchUnexpected, RequestContext, SecurityHeaders
+from shared.http.policy import public
+from shared.http.problems import install_problems
+from shared.http.settings import HttpSettings
+from shared.http.tokens import TokenVerifier
+
+if TYPE_CHECKING:
+    from shared.postgres import Database
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+class StrictModel(BaseModel):
+    """What a request body derives from: unknown fields are refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def create_app(
+    service: str,
+    *,
+    database: "Database | None",
+    settings: HttpSettings,
+    routers: Sequence[APIRouter],
+    ready: Sequence[Check] = (),
+    lifespan: Lifespan | None = None,
+    session_cookie: str | None = None,
+    sign_in_at: str | None = None,
+) -> FastAPI:
+    """The service's routes with health, metrics, problem details, authentication, body limit and security headers.
+
+    `session_cookie` names a cookie that may hold the token instead of the Authorization header (the console's);
+    a changing request must then come from the same origin. `sign_in_at` is where a browser that opens a page
+    without a valid token is sent.
+    """
+    app = FastAPI(title=f"Handoff {service}", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app.state.service = service
+    app.state.tokens = TokenVerifier(settings)
+    app.state.session_cookie = session_cookie
+    app.state.sign_in_at = sign_in_at
+    install_problems(app)
+    checks = [*([database_check(database)] if database is not None else []), *ready]
+    for router in (health_router(service, checks), _description(app), *routers):
+        app.include_router(router)
+    # The last one added is the outermost.
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(CatchUnexpected)
+    app.add_middleware(SecurityHeaders)
+    app.add_middleware(RequestContext)
+    return app
+
+
+def _description(app: FastAPI) -> APIRouter:
+    router = APIRouter(dependencies=[public])
+
+    @router.get("/openapi.json", include_in_schema=False)
+    async def openapi() -> dict[str, Any]:
+        return app.openapi()
+
+    return router

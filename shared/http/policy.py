@@ -1,0 +1,91 @@
+"""Who may call a route. Every route declares a policy, `allow(...)` or `public`; a test fails for one that does not."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from fastapi import Depends, Request, params
+from fastapi.routing import APIRoute
+
+from shared.http.problems import Problem
+from shared.http.roles import Caller, Role
+from shared.telemetry import log
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Policy:
+    """Lets callers pass who hold one of `roles`; the admin always passes."""
+
+    def __init__(self, roles: frozenset[Role]) -> None:
+        self.roles = roles | {Role.ADMIN}
+
+    async def __call__(self, request: Request) -> Caller:
+        caller = await caller_of(request)
+        if not caller.roles & self.roles:
+            log.warning("caller refused", request_id=request.state.request_id, outcome="forbidden")
+            raise Problem(403, "Not for this role", slug="forbidden", needs=sorted(self.roles))
+        return caller
+
+
+class Public:
+    """Marks a route that answers without a token."""
+
+    async def __call__(self) -> None:
+        return None
+
+
+def allow(*roles: Role) -> params.Depends:
+    """Declares who may call a route and gives it the caller.
+
+    Written `caller: Annotated[Caller, allow(Role.OPS)]`, or in a router's `dependencies` where nobody asks who it is.
+    """
+    declared: params.Depends = Depends(Policy(frozenset(roles)))
+    return declared
+
+
+public: params.Depends = Depends(Public())
+
+
+def policy_of(route: APIRoute) -> Policy | Public | None:
+    """What the route declares, directly or through a dependency."""
+    waiting = [route.dependant]
+    while waiting:
+        dependant = waiting.pop()
+        if isinstance(dependant.call, Policy | Public):
+            return dependant.call
+        waiting += dependant.dependencies
+    return None
+
+
+async def caller_of(request: Request) -> Caller:
+    """Whoever the request's token speaks for. Raises Problem 401 when there is none or it is not valid."""
+    known = getattr(request.state, "caller", None)
+    if isinstance(known, Caller):
+        return known
+    caller: Caller = await request.app.state.tokens.verify(token_of(request))
+    request.state.caller = caller
+    return caller
+
+
+def token_of(request: Request) -> str:
+    """The bearer token, else the console's session cookie where the application has one.
+
+    A cookie travels without the user's will, so a changing request that relies on it must come from our own pages.
+    """
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and token:
+        return token.strip()
+    cookie: Any = request.app.state.session_cookie
+    if cookie and (held := request.cookies.get(cookie)):
+        if request.method not in SAFE_METHODS and not _from_own_page(request):
+            raise Problem(403, "Not from this site", slug="cross-site-request")
+        return held
+    raise Problem(401, "A bearer token is needed", slug="unauthenticated", headers={"WWW-Authenticate": "Bearer"})
+
+
+def _from_own_page(request: Request) -> bool:
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc == request.headers.get("host")

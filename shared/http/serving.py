@@ -1,0 +1,106 @@
+"""Runs a service: HTTP and its background work as one, until a signal or a failure ends them all."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from types import FrameType
+
+import uvicorn
+from fastapi import FastAPI
+from typing_extensions import override
+
+from shared.http.settings import HttpSettings
+from shared.telemetry import log
+
+BACKLOG = 2048
+Background = Callable[[], Awaitable[None]]
+
+
+async def serve(app: FastAPI, settings: HttpSettings, *background: Background) -> None:
+    """Serves until SIGTERM or SIGINT: then background work is cancelled and open requests are let finish.
+
+    A failure in any background work ends the process with exit code 1, for the supervisor to start it anew: half a
+    service is worse than none. `app.state.stopping` is set when the end begins, for streams to close themselves.
+    """
+    listener = _listen(app.state.service, settings)
+    stopping = asyncio.Event()
+    app.state.stopping = stopping
+    server = _Server(_config(app, settings), stopping)
+    log.info("listening", host=settings.host, port=listener.getsockname()[1])
+    try:
+        async with asyncio.TaskGroup() as group:
+            work = [
+                group.create_task(_run(task), name=getattr(task, "__qualname__", "background")) for task in background
+            ]
+            group.create_task(_stop_when_told(stopping, work))
+            await server.serve(sockets=[listener])
+            stopping.set()
+    except BaseExceptionGroup as failed:
+        log.error("background work failed, ending", exc_info=failed)
+        raise SystemExit(1) from None
+    finally:
+        listener.close()
+    log.info("stopped")
+
+
+class _Server(uvicorn.Server):
+    """Uvicorn, telling others of the signal it got, and not raising it a second time when it is done."""
+
+    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event) -> None:
+        super().__init__(config)
+        self._stopping = stopping
+        self._loop = asyncio.get_running_loop()
+
+    @override
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        handled = (signal.SIGINT, signal.SIGTERM)
+        before = {number: signal.signal(number, self.handle_exit) for number in handled}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    @override
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        super().handle_exit(sig, frame)
+        self._loop.call_soon_threadsafe(self._stopping.set)
+
+
+async def _run(task: Background) -> None:
+    await task()
+
+
+async def _stop_when_told(stopping: asyncio.Event, work: list[asyncio.Task[None]]) -> None:
+    await stopping.wait()
+    for task in work:
+        task.cancel()
+
+
+def _config(app: FastAPI, settings: HttpSettings) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.drain_seconds,
+        ssl_certfile=settings.tls_certificate,
+        ssl_keyfile=settings.tls_key,
+    )
+
+
+def _listen(service: str, settings: HttpSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        sys.stderr.write(f"{service}: cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
+        raise SystemExit(1) from None
