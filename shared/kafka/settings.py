@@ -1,31 +1,46 @@
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+SESSION_TIMEOUT_MS = 10_000
+HEARTBEAT_MS = 1_000
 
 
 class KafkaSettings(BaseModel):
-    """How to reach the brokers."""
+    """How a service reaches the broker; any broker that speaks Kafka's protocol will do."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    bootstrap: str = Field(default="127.0.0.1:19092", description="Brokers to ask first, comma-separated host:port.")
+    bootstrap: str = Field(default="127.0.0.1:19092", description="host:port of one or more brokers, comma-separated.")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        default="PLAINTEXT", description="How the brokers are spoken to; plaintext is meant for loopback."
+        default="PLAINTEXT", description="PLAINTEXT only on loopback; SASL_SSL elsewhere."
     )
-    sasl_mechanism: str = Field(default="SCRAM-SHA-512", description="SASL mechanism, where SASL is used.")
-    sasl_username: str | None = Field(default=None, description="SASL user.")
-    sasl_password: SecretStr | None = Field(default=None, description="SASL password.")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field(
+        default="SCRAM-SHA-512", description="SASL mechanism, where the protocol has SASL."
+    )
+    sasl_username: str | None = Field(default=None, description="Principal of this service.")
+    sasl_password: SecretStr | None = Field(default=None, description="Password of that principal.")
 
-    def client_options(self) -> dict[str, Any]:
-        """What every aiokafka client takes to connect."""
-        options: dict[str, Any] = {
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> "KafkaSettings":
+        if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
+            raise ValueError("sasl_username and sasl_password must be set where security_protocol is SASL")
+        return self
+
+    def client_arguments(self) -> dict[str, Any]:
+        """Arguments that every aiokafka client takes."""
+        arguments: dict[str, Any] = {
             "bootstrap_servers": self.bootstrap,
             "security_protocol": self.security_protocol,
         }
-        if self.security_protocol.startswith("SASL") and self.sasl_password is not None:
-            options |= {
+        if self.security_protocol.endswith("SSL"):
+            from aiokafka.helpers import create_ssl_context
+
+            arguments["ssl_context"] = create_ssl_context()
+        if self.sasl_username and self.sasl_password:
+            arguments |= {
                 "sasl_mechanism": self.sasl_mechanism,
                 "sasl_plain_username": self.sasl_username,
                 "sasl_plain_password": self.sasl_password.get_secret_value(),
             }
-        return options
+        return arguments

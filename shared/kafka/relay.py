@@ -1,0 +1,203 @@
+"""The relay: publishes the outbox, in order, from the row that is still unpublished. It keeps no cursor.
+
+One relay leads per service (an advisory lock). A wave carries at most one batch per partition and is awaited before the
+next: after an expired batch a later one of the same partition could otherwise be acknowledged first, and a resend would
+invert the order. On any error the producer is dropped and everything unpublished is sent again, oldest first: duplicates
+are harmless, an inversion is not. Kafka's own idempotence is off; the sequence numbers do its work.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+
+import asyncpg
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+
+from shared.kafka import relay_store
+from shared.kafka.failures import describe
+from shared.kafka.log import ends, log_id
+from shared.kafka.relay_store import Published, Row
+from shared.kafka.settings import KafkaSettings
+from shared.postgres import Database
+from shared.postgres.outbox import unpack_headers
+from shared.telemetry import log
+
+WAVE = 2_000
+# Below the 1 MB that brokers take by default.
+BATCH_BYTES = 900_000
+POLL_S = 0.2
+LOG_CHECK_S = 2.0
+MAINTAIN_EVERY_S = 3_600.0
+DAYS_KEPT = 14
+
+Place = tuple[str, int]
+"""(topic, partition)"""
+
+
+class LogChangedError(RuntimeError):
+    """The broker's log is not the one that this relay is open on: a republish must come first."""
+
+
+@dataclass(slots=True)
+class RelayState:
+    """What the operations routes tell."""
+
+    leads: bool = False
+    is_open: bool = False
+    log_id: str | None = None
+    published: int = 0
+    last_wave_at: datetime | None = None
+
+
+class Relay:
+    """Publishes one service's outbox."""
+
+    def __init__(self, *, database: Database, kafka: KafkaSettings, instance: str = "0") -> None:
+        self.database = database
+        self.state = RelayState()
+        self._kafka = kafka
+        self._instance = instance
+
+    async def run(self) -> None:
+        """Publishes until cancelled; what fails is logged, and begun again."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._maintain())
+            tasks.create_task(self._lead())
+
+    async def _lead(self) -> None:
+        while True:
+            try:
+                async with self._leadership():
+                    await self._publish()
+            except LogChangedError:
+                log.warning("relay.closed", reason="the broker has another log: waiting for a republish")
+            except (KafkaError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("relay.waiting", error=describe(error))
+            finally:
+                self.state.is_open = self.state.leads = False
+            await asyncio.sleep(0.5)
+
+    @asynccontextmanager
+    async def _leadership(self) -> AsyncIterator[None]:
+        """Holds the relay's lock on a connection of its own; the lock goes with the connection."""
+        async with self.database.pool.acquire() as connection:
+            while not await relay_store.take_lead(connection, self._instance):
+                await asyncio.sleep(POLL_S * 5)
+            self.state.leads = True
+            try:
+                yield
+            finally:
+                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+                    await relay_store.give_up_lead(connection)
+
+    async def _publish(self) -> None:
+        current = await log_id(self._kafka)
+        await self._open(current)
+        producer = AIOKafkaProducer(
+            **self._kafka.client_arguments(),
+            acks="all",
+            enable_idempotence=False,
+            max_batch_size=BATCH_BYTES,
+            max_request_size=4 * BATCH_BYTES,
+            request_timeout_ms=10_000,
+            linger_ms=0,
+        )
+        try:
+            await producer.start()
+            self.state.is_open = True
+            await self._waves(producer, current)
+        finally:
+            with suppress(KafkaError, TimeoutError):
+                await asyncio.wait_for(producer.stop(), 5.0)
+
+    async def _open(self, current: str) -> None:
+        """Opens on the log that was published to before, after taking back rows that this log has lost at its end."""
+        async with self.database.transaction() as tx:
+            known = await relay_store.open_on(tx.connection, current)
+        self.state.log_id = known
+        if known != current:
+            raise LogChangedError
+        places = await relay_store.places(self.database.pool, current)
+        found = await ends(self._kafka, places)
+        lost = await relay_store.take_back(self.database.pool, current, found)
+        if lost:
+            log.warning("relay.log_truncated", rows=lost)
+
+    async def _waves(self, producer: AIOKafkaProducer, current: str) -> None:
+        checked = asyncio.get_running_loop().time()
+        while True:
+            self.database.published.clear()
+            rows = await relay_store.unpublished(self.database.pool, WAVE)
+            if rows:
+                await self._send(producer, current, rows)
+                continue
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.database.published.wait(), POLL_S)
+            now = asyncio.get_running_loop().time()
+            if now - checked > LOG_CHECK_S:
+                checked = now
+                await self._check_log(current)
+
+    async def _check_log(self, current: str) -> None:
+        await relay_store.beat(self.database.pool, self._instance)
+        if await log_id(self._kafka) != current:
+            raise LogChangedError
+
+    async def _send(self, producer: AIOKafkaProducer, current: str, rows: Sequence[Row]) -> None:
+        """One wave: a batch per partition, all awaited; what was acknowledged is marked, then any error is raised."""
+        wave = await self._wave(producer, rows)
+        futures = [
+            await producer.send_batch(batch, *place[:1], partition=place[1]) for place, (batch, _) in wave.items()
+        ]
+        results = await asyncio.gather(*futures, return_exceptions=True)
+        published: list[Published] = []
+        failure: BaseException | None = None
+        for (place, (_, sent)), result in zip(wave.items(), results, strict=True):
+            if isinstance(result, BaseException):
+                failure = result
+                continue
+            published += [Published(row, place[1], result.offset + i) for i, row in enumerate(sent)]
+        if published:
+            await relay_store.mark(self.database.pool, current, published)
+            self.state.published += len(published)
+        if failure:
+            raise failure
+
+    async def _wave(self, producer: AIOKafkaProducer, rows: Sequence[Row]) -> dict[Place, tuple[object, list[Row]]]:
+        """Fills a batch per partition; a partition whose batch is full takes no later row in this wave."""
+        wave: dict[Place, tuple[object, list[Row]]] = {}
+        full: set[Place] = set()
+        for row in rows:
+            partitions = await producer.partitions_for(row.topic)
+            place = (row.topic, partition_of(row.subject, len(partitions)))
+            if place in full:
+                continue
+            batch, sent = wave.setdefault(place, (producer.create_batch(), []))
+            headers = unpack_headers(row.headers)
+            if batch.append(key=row.subject.encode(), value=row.value, timestamp=None, headers=headers) is None:
+                full.add(place)
+            else:
+                sent.append(row)
+        for batch, _ in wave.values():
+            batch.close()
+        return wave
+
+    async def _maintain(self) -> None:
+        """Keeps partitions for the days to come and drops those that have gone."""
+        while True:
+            try:
+                await relay_store.maintain(self.database.pool, DAYS_KEPT)
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("outbox.maintenance_failed", error=describe(error))
+            await asyncio.sleep(MAINTAIN_EVERY_S)
+
+
+@lru_cache(maxsize=100_000)
+def partition_of(key: str, partitions: int) -> int:
+    """Kafka's default partitioner (murmur2, as in the Java client), so that any other client agrees on a key's place."""
+    return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)
