@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
@@ -27,6 +28,9 @@ from shared.kafka.settings import HEARTBEAT_MS, SESSION_TIMEOUT_MS, KafkaSetting
 from shared.kafka.store import Block
 from shared.postgres import Database
 from shared.telemetry import log
+
+if TYPE_CHECKING:
+    from shared.postgres.transaction import Connection
 
 BATCH = 500
 RETRY_HEAD_S = 15.0
@@ -185,7 +189,7 @@ class Consumer:
             await self._applier.apply(tx, [item.parked for item in items if item.parked])
             await self._move(tx.connection, items)
 
-    async def _move(self, connection: "store.Connection", items: Sequence[Item]) -> None:
+    async def _move(self, connection: "Connection", items: Sequence[Item]) -> None:
         moves: dict[tuple[str, int], tuple[int, int]] = {}
         for item in items:
             record = item.record
@@ -245,7 +249,7 @@ class Consumer:
         self.progress.measure({place: end for place, end in ends.items() if end is not None})
 
 
-class _Assignment(ConsumerRebalanceListener):
+class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Tells the consumer what it was given. aiokafka only logs what a listener raises, so nothing may escape unseen."""
 
     def __init__(self, owner: Consumer, consumer: AIOKafkaConsumer) -> None:

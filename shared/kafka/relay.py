@@ -1,9 +1,9 @@
 """The relay: publishes the outbox, in order, from the row that is still unpublished. It keeps no cursor.
 
-One relay leads per service (an advisory lock). A wave carries at most one batch per partition and is awaited before the
-next: after an expired batch a later one of the same partition could otherwise be acknowledged first, and a resend would
-invert the order. On any error the producer is dropped and everything unpublished is sent again, oldest first: duplicates
-are harmless, an inversion is not. Kafka's own idempotence is off; the sequence numbers do its work.
+One relay leads per service (an advisory lock). A wave carries at most one batch per partition and is awaited before
+the next: after an expired batch a later one of the same partition could otherwise be acknowledged first, and a resend
+would invert the order. On any error the producer is dropped and everything unpublished is sent again, oldest first:
+duplicates are harmless, an inversion is not. Kafka's own idempotence is off; the sequence numbers do its work.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -31,12 +32,15 @@ WAVE = 2_000
 # Below the 1 MB that brokers take by default.
 BATCH_BYTES = 900_000
 POLL_S = 0.2
+STAND_BY_S = 1.0
 LOG_CHECK_S = 2.0
 MAINTAIN_EVERY_S = 3_600.0
 DAYS_KEPT = 14
 
 Place = tuple[str, int]
 """(topic, partition)"""
+Wave = dict[Place, tuple[Any, list["Row"]]]
+"""Per place: aiokafka's batch builder and the rows in it."""
 
 
 class LogChangedError(RuntimeError):
@@ -86,8 +90,8 @@ class Relay:
     async def _leadership(self) -> AsyncIterator[None]:
         """Holds the relay's lock on a connection of its own; the lock goes with the connection."""
         async with self.database.pool.acquire() as connection:
-            while not await relay_store.take_lead(connection, self._instance):
-                await asyncio.sleep(POLL_S * 5)
+            while not await relay_store.take_lead(connection, self._instance):  # noqa: ASYNC110  (a lock of the server)
+                await asyncio.sleep(STAND_BY_S)
             self.state.leads = True
             try:
                 yield
@@ -152,7 +156,8 @@ class Relay:
         """One wave: a batch per partition, all awaited; what was acknowledged is marked, then any error is raised."""
         wave = await self._wave(producer, rows)
         futures = [
-            await producer.send_batch(batch, *place[:1], partition=place[1]) for place, (batch, _) in wave.items()
+            await producer.send_batch(batch, topic, partition=partition)
+            for (topic, partition), (batch, _) in wave.items()
         ]
         results = await asyncio.gather(*futures, return_exceptions=True)
         published: list[Published] = []
@@ -168,9 +173,9 @@ class Relay:
         if failure:
             raise failure
 
-    async def _wave(self, producer: AIOKafkaProducer, rows: Sequence[Row]) -> dict[Place, tuple[object, list[Row]]]:
+    async def _wave(self, producer: AIOKafkaProducer, rows: Sequence[Row]) -> Wave:
         """Fills a batch per partition; a partition whose batch is full takes no later row in this wave."""
-        wave: dict[Place, tuple[object, list[Row]]] = {}
+        wave: Wave = {}
         full: set[Place] = set()
         for row in rows:
             partitions = await producer.partitions_for(row.topic)
@@ -199,5 +204,5 @@ class Relay:
 
 @lru_cache(maxsize=100_000)
 def partition_of(key: str, partitions: int) -> int:
-    """Kafka's default partitioner (murmur2, as in the Java client), so that any other client agrees on a key's place."""
+    """Kafka's default partitioner (murmur2, as the Java client's): any other client agrees on a key's place."""
     return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)

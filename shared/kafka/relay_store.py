@@ -15,7 +15,8 @@ TAKE_LEAD = "SELECT pg_try_advisory_lock(hashtext(current_schema() || '.relay'))
 GIVE_UP_LEAD = "SELECT pg_advisory_unlock(hashtext(current_schema() || '.relay'))"
 NAME_LEADER = "UPDATE relay SET instance = $1, last_wave_at = clock_timestamp()"
 OPEN_ON = """
-UPDATE relay SET log_id = coalesce(log_id, $1), opened_at = CASE WHEN log_id IS NULL THEN clock_timestamp() ELSE opened_at END
+UPDATE relay SET log_id = coalesce(log_id, $1),
+                 opened_at = CASE WHEN log_id IS NULL THEN clock_timestamp() ELSE opened_at END
 RETURNING log_id
 """
 PLACES = """
