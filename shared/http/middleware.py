@@ -124,7 +124,7 @@ class CatchUnexpected:
         try:
             await self._app(scope, receive, send_noting)
         except Exception as error:
-            log.error("request failed", exc_info=error)  # noqa: TRY400  (the type is told, not the text)
+            log.error("request failed", exc_info=error)
             if begun or scope["type"] != "http":
                 raise
             await answer(Problem(500, slug="internal-error"), scope["state"]["request_id"])(scope, receive, send)
