@@ -1,0 +1,85 @@
+"""Takes a batch of events into the read tables: a fixed number of statements, whatever the batch's size."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from services.dashboard.rows import Changes, fold
+from services.dashboard.store import projected
+from shared.events import AnyEvent
+from shared.events.encounters import EncounterFact, PatientFact
+from shared.events.notifications import NotificationFact
+from shared.events.plans import PlanFact
+from shared.events.transitions import TaskFact, TransitionFact
+from shared.postgres import Transaction
+
+# More stays than this in one batch are announced as "any of them": a notification holds 8,000 bytes.
+NAMED_STAYS = 100
+ANY_STAY = "stay:*"
+
+
+async def project(tx: Transaction, events: Sequence[AnyEvent]) -> None:
+    """Upserts what the events say and announces which pages it changes. Applying a batch twice changes nothing."""
+    survivors = await tx.lock(patients_of(events))
+    changes = fold(events, survivors)
+    await _write(tx, changes)
+    if changes.merges:
+        await _merge(tx, changes.merges)
+    if changes.touched:
+        await projected.announce(tx.connection, announced(changes.touched))
+
+
+def patients_of(events: Sequence[AnyEvent]) -> set[str]:
+    """Everyone whose rows the events may touch: a merged patient may be named by an id that was retired since."""
+    patients = {event.subject for event in events}
+    for event in events:
+        patients.update(event.fact.concerns())
+        match event.fact:
+            case EncounterFact(encounter=stay):
+                patients.add(stay.patient.id)
+            case TransitionFact(transition=transition) | TaskFact(transition=transition):
+                patients.add(transition.patient.id)
+            case PlanFact(plan=plan):
+                patients.add(plan.patient.id)
+            case PatientFact(patient=patient):
+                patients.add(patient.id)
+            case NotificationFact(delivery=delivery):
+                patients.add(delivery.patient_id)
+            case _:
+                pass
+    return patients
+
+
+def announced(touched: Mapping[str, int]) -> Mapping[str, int]:
+    """`touched`, with the stays folded into one entry when there are too many to name."""
+    stays = [key for key in touched if key.startswith("stay:")]
+    if len(stays) <= NAMED_STAYS:
+        return touched
+    rest = Counter({key: count for key, count in touched.items() if not key.startswith("stay:")})
+    rest[ANY_STAY] = len(stays)
+    return rest
+
+
+async def _write(tx: Transaction, changes: Changes) -> None:
+    written = (
+        (projected.write_events, changes.events),
+        (projected.write_people, list(changes.people.values())),
+        (projected.write_people_named_elsewhere, list(changes.named_elsewhere.values())),
+        (projected.write_stays, list(changes.stays.values())),
+        (projected.write_transitions, list(changes.transitions.values())),
+        (projected.write_tasks, list(changes.tasks.values())),
+        (projected.write_plans, list(changes.plans.values())),
+        (projected.write_deliveries, list(changes.deliveries.values())),
+        (projected.write_minutes, list(changes.minutes.values())),
+        (projected.write_signals, list(changes.signals.values())),
+    )
+    for write, rows in written:
+        if rows:
+            await write(tx.connection, rows)
+    if changes.transitions:
+        await projected.sum_up_tasks(tx.connection, list(changes.transitions))
+
+
+async def _merge(tx: Transaction, merges: Mapping[str, str]) -> None:
+    for retired, survivor in merges.items():
+        await tx.alias(retired, survivor)
+    await projected.rekey(tx.connection, merges)
