@@ -1,8 +1,9 @@
 """Everything a service owes to HTTP: application factory, authentication, problem details, health, audit, serving."""
 
-from shared.http.application import StrictModel, create_app
+from shared.http.application import create_app
 from shared.http.audit import AuditVerdict, audited, audited_read, verify_audit
 from shared.http.health import Check, NotReadyError
+from shared.http.model import StrictModel
 from shared.http.operations import operations_router
 from shared.http.policy import Policy, Public, allow, caller_of, policy_of, public, token_of
 from shared.http.problems import Problem

@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
-from pydantic import BaseModel, ConfigDict
 
 from shared.http.health import Check, database_check, health_router
 from shared.http.middleware import BodyLimit, CatchUnexpected, RequestContext, SecurityHeaders
@@ -18,12 +17,6 @@ if TYPE_CHECKING:
     from shared.postgres import Database
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
-
-
-class StrictModel(BaseModel):
-    """What a request body derives from: unknown fields are refused, not ignored."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def create_app(
