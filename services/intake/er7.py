@@ -1,0 +1,189 @@
+"""HL7 v2 in its vertical-bar form (ER7), read tolerantly.
+
+Bytes are decoded and split into segments once; fields, repetitions and components are split when they are asked for,
+with the separators that the message itself declares, and un-escaped only after splitting. Unknown segments and extra
+fields are no error.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import NamedTuple
+
+NULL = '""'
+"""The sender's "delete what you have", as opposed to an empty field: "no change"."""
+
+_CHARSETS: Mapping[str, str] = {
+    "ASCII": "ascii",
+    "UNICODE UTF-8": "utf-8",
+    "UTF-8": "utf-8",
+    "UTF8": "utf-8",
+    **{f"8859/{part}": f"iso-8859-{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)},
+}
+_SEGMENT_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
+
+
+class NoHeaderError(ValueError):
+    """The bytes do not start with a usable MSH segment."""
+
+
+class Separators(NamedTuple):
+    field: str = "|"
+    component: str = "^"
+    repetition: str = "~"
+    escape: str = "\\"
+    subcomponent: str = "&"
+
+
+@dataclass(slots=True)
+class Segment:
+    """One segment. Fields count from 1 as in the standard (MSH-1 is the field separator); so do components."""
+
+    fields: list[str]
+    separators: Separators
+
+    def raw(self, number: int) -> str:
+        """The field as sent, with all its separators and escapes; "" when absent."""
+        return self.fields[number] if number < len(self.fields) else ""
+
+    def is_null(self, number: int) -> bool:
+        return self.raw(number) == NULL
+
+    def text(self, number: int, component: int = 1, subcomponent: int = 1) -> str | None:
+        """One un-escaped value of the first repetition; None where absent, empty or null."""
+        raw = self.raw(number)
+        if not raw or raw == NULL:
+            return None
+        return self.piece(_nth(raw, self.separators.repetition, 1), component, subcomponent)
+
+    def repetitions(self, number: int) -> list[str]:
+        """The field's repetitions as sent, for `piece`; an empty or null field has none."""
+        raw = self.raw(number)
+        return raw.split(self.separators.repetition) if raw and raw != NULL else []
+
+    def piece(self, repetition: str, component: int = 1, subcomponent: int = 1) -> str | None:
+        """One un-escaped value of a repetition; None where absent, empty or null."""
+        s = self.separators
+        found = _nth(_nth(repetition, s.component, component), s.subcomponent, subcomponent)
+        if not found or found == NULL:
+            return None
+        return unescape(found, s) if s.escape and s.escape in found else found
+
+
+@dataclass
+class Message:
+    """A message split into segments."""
+
+    lines: dict[str, list[str]]
+    separators: Separators
+    doubts: list[str] = field(default_factory=list)
+    """Where the bytes were not what they should be: names of fields or properties, never values."""
+
+    @cached_property
+    def header(self) -> Segment:
+        line = self.lines["MSH"][0]
+        s = self.separators
+        return Segment(["MSH", s.field, *line[4:].split(s.field)], s)
+
+    def first(self, name: str) -> Segment | None:
+        lines = self.lines.get(name)
+        return self._segment(lines[0]) if lines else None
+
+    def all(self, name: str) -> list[Segment]:
+        return [self._segment(line) for line in self.lines.get(name, ())]
+
+    def _segment(self, line: str) -> Segment:
+        return Segment(line.split(self.separators.field), self.separators)
+
+
+def read(raw: bytes, fallback_charset: str = "cp1252") -> Message:
+    """Decodes and splits. Raises NoHeaderError when there is no MSH to take the separators from."""
+    doubts: list[str] = []
+    text = _decode(raw, fallback_charset, doubts)
+    if "\n" in text:
+        text = text.replace("\r\n", "\r").replace("\n", "\r")
+    if "\x00" in text:
+        doubts.append("NUL")
+        text = text.replace("\x00", "")
+    text = text.lstrip("\ufeff\r\t \x0b")
+    lines: dict[str, list[str]] = {}
+    separators = _separators(text)
+    for line in text.split("\r"):
+        name = line[:3]
+        if _SEGMENT_NAME.fullmatch(name):
+            lines.setdefault(name, []).append(line)
+        elif line.strip():
+            doubts.append("segment name")
+    return Message(lines, separators, doubts)
+
+
+def unescape(text: str, separators: Separators) -> str:
+    r"""Resolves escape sequences; an unknown one (\Zxx\, charset switches) stays as it was sent."""
+    e = separators.escape
+    parts = text.split(e)
+    out = [parts[0]]
+    position = 1
+    while position < len(parts):
+        if position + 1 == len(parts):  # an escape character that nothing closes
+            out.append(e + parts[position])
+            break
+        out.append(_resolve(parts[position], separators))
+        out.append(parts[position + 1])
+        position += 2
+    return "".join(out)
+
+
+def _resolve(code: str, s: Separators) -> str:
+    simple = {"F": s.field, "S": s.component, "T": s.subcomponent, "R": s.repetition, "E": s.escape, "H": "", "N": ""}
+    if code in simple:
+        return simple[code]
+    if code == ".br":
+        return "\n"
+    if code[:1] == "X" and _HEX.fullmatch(code[1:]):
+        return bytes.fromhex(code[1:]).decode("utf-8", "replace").replace("\x00", "")
+    return f"{s.escape}{code}{s.escape}"
+
+
+def _nth(text: str, separator: str, number: int) -> str:
+    if not separator or separator not in text:
+        return text if number == 1 else ""
+    pieces = text.split(separator, number)
+    return pieces[number - 1] if number <= len(pieces) else ""
+
+
+def _separators(text: str) -> Separators:
+    if not text.startswith("MSH") or len(text) < len("MSH|^~\\&"):
+        raise NoHeaderError("no MSH segment")
+    mark = text[3]
+    if mark.isalnum() or mark in "\r\n":
+        raise NoHeaderError("MSH-1 is no separator")
+    declared = text[4 : text.find(mark, 4)] if mark in text[4:20] else text[4:8]
+    # A sender may declare fewer than four; what it leaves out it does not use.
+    given = [*declared[:4], *[""] * (4 - len(declared))]
+    return Separators(mark, *given)
+
+
+def _decode(raw: bytes, fallback: str, doubts: list[str]) -> str:
+    if raw.isascii():
+        return raw.decode("ascii")
+    charset = _CHARSETS.get(_declared_charset(raw))
+    for candidate in (charset, "utf-8"):
+        if candidate and candidate != "ascii":
+            try:
+                return raw.decode(candidate)
+            except UnicodeDecodeError:
+                doubts.append("MSH-18")
+    doubts.append("MSH-18")
+    return raw.decode(fallback, "replace")
+
+
+def _declared_charset(raw: bytes) -> str:
+    """MSH-18's first repetition, found before the bytes are decoded: MSH itself is ASCII in every charset we take."""
+    header = raw.lstrip().split(b"\r", 1)[0].split(b"\n", 1)[0].decode("latin-1").removeprefix("\xef\xbb\xbf")
+    if len(header) < len("MSH|^~\\&"):
+        return ""
+    fields = header.split(header[3])
+    repetition = header[5] if len(header) > 5 else "~"  # noqa: PLR2004  (MSH-2's second character)
+    return fields[17].split(repetition)[0].strip().upper() if len(fields) > 17 else ""  # noqa: PLR2004  (MSH-18)

@@ -1,0 +1,74 @@
+"""A patient's record: demographics by field, the latest word wins; and what a merge means. Pure."""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any, NamedTuple
+
+from services.intake.message import OrderKey, Said
+from services.intake.person import IDENTIFIERS
+from shared.events.people import PatientSummary
+
+
+class Saying(NamedTuple):
+    """What one message said of a patient, less what a later one has overridden. None deletes."""
+
+    order: tuple[str, ...]
+    said: Mapping[str, Any]
+
+
+Record = tuple[Saying, ...]
+"""Sayings, newest first. Usually one or two: a new message says most fields again."""
+
+
+def learn(record: Record, order: OrderKey, said: Said) -> Record:
+    """The record with the message's word. Order of arrival and repetition make no difference."""
+    key = (order.recorded, order.sent, order.control_id, order.digest)
+    if any(saying.order == key for saying in record):
+        return record
+    known: set[str] = set()
+    kept: list[Saying] = []
+    for saying in sorted((*record, Saying(key, said)), key=lambda s: s.order, reverse=True):
+        fresh = {name: value for name, value in saying.said.items() if name not in known}
+        known.update(fresh)
+        if fresh:
+            kept.append(Saying(saying.order, fresh))
+    return tuple(kept)
+
+
+def summarise(patient_id: str, record: Record) -> PatientSummary:
+    values = {name: value for saying in record for name, value in saying.said.items() if value is not None}
+    identifiers = [
+        {"authority": name.removeprefix(IDENTIFIERS), "type": kind, "value": value}
+        for name in sorted(values)
+        if name.startswith(IDENTIFIERS)
+        for kind, value in values[name]
+    ]
+    return PatientSummary.model_validate({**values, "id": patient_id, "identifiers": identifiers})
+
+
+def differences(before: PatientSummary, after: PatientSummary) -> tuple[str, ...]:
+    return tuple(n for n in PatientSummary.model_fields if getattr(before, n) != getattr(after, n))
+
+
+def record_from_json(kept: list[list[Any]]) -> Record:
+    return tuple(Saying(tuple(order), said) for order, said in kept)
+
+
+class Merge(Enum):
+    """What an A40 asks for, given who its two identifiers stand for."""
+
+    NEW = auto()
+    ALREADY_DONE = auto()
+    CYCLE = auto()
+
+
+def judge_merge(retired: str, survivor: str, surviving: Mapping[str, str]) -> Merge:
+    """`surviving` says for each record which one it has been merged into (itself, if none).
+
+    The reverse of an earlier merge is a cycle: which of the two is right, only a person can tell.
+    """
+    if surviving[retired] != surviving[survivor]:
+        return Merge.NEW
+    if retired != survivor and surviving[survivor] == retired:
+        return Merge.CYCLE
+    return Merge.ALREADY_DONE

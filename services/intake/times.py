@@ -1,0 +1,87 @@
+"""HL7 v2 date-times (DTM): `YYYY[MM[DD[HH[MM[SS[.S…]]]]]][+/-ZZZZ]`, with their precision kept."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from enum import StrEnum
+from functools import lru_cache
+from typing import NamedTuple
+
+_DTM = re.compile(
+    r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,9}))?)?)?)?)?)?(?:([+-])(\d\d)(\d\d))?", re.ASCII
+)
+EARLIEST_YEAR = 1850
+_MAX_OFFSET = timedelta(hours=14)
+
+
+class Precision(StrEnum):
+    YEAR = "year"
+    MONTH = "month"
+    DAY = "day"
+    HOUR = "hour"
+    MINUTE = "minute"
+    SECOND = "second"
+    FRACTION = "fraction"
+
+
+class Moment(NamedTuple):
+    """An instant as the sender said it: `at` is UTC and the start of what was said (`202603` is its first instant).
+
+    `offset` is the offset from UTC in minutes that was said or applied; `note` tells of a local time that the clock
+    change made ambiguous (the earlier offset is taken) or non-existent (shifted forward).
+    """
+
+    at: datetime
+    precision: Precision
+    offset: int
+    note: str | None = None
+
+
+@lru_cache(maxsize=4096)
+def read_moment(text: str, zone: tzinfo) -> Moment | None:
+    """The moment, or None when the text is no date-time. `zone` applies where no offset is given (`-0000`: unknown)."""
+    match = _DTM.fullmatch(text.strip())
+    if match is None:
+        return None
+    *digits, fraction, sign, hours, minutes = match.groups()
+    said = [int(part) for part in digits if part is not None]
+    year, month, day, hour, minute, second = (*said, *(0, 1, 1, 0, 0, 0)[len(said) :])
+    if year < EARLIEST_YEAR:
+        return None
+    micro = int(fraction[:6].ljust(6, "0")) if fraction else 0
+    precision = Precision.FRACTION if fraction else list(Precision)[len(said) - 1]
+    try:
+        local = datetime(year, month, day, hour, minute, min(second, 59), micro)  # noqa: DTZ001  (the zone follows)
+        if sign and (sign, hours, minutes) != ("-", "00", "00"):
+            return _at_offset(local, precision, sign, timedelta(hours=int(hours), minutes=int(minutes)))
+        return _in_zone(local, precision, zone)
+    except (ValueError, OverflowError):
+        return None
+
+
+def read_offset(text: str) -> tzinfo | None:
+    """The offset that a date-time carries: MSH-7's is the default zone of the whole message."""
+    match = _DTM.fullmatch(text.strip())
+    if match is None or match[8] is None or (match[8], match[9], match[10]) == ("-", "00", "00"):
+        return None
+    offset = timedelta(hours=int(match[9]), minutes=int(match[10]))
+    return None if offset > _MAX_OFFSET else timezone(offset if match[8] == "+" else -offset)
+
+
+def _at_offset(local: datetime, precision: Precision, sign: str, offset: timedelta) -> Moment | None:
+    if offset > _MAX_OFFSET:
+        return None
+    signed = offset if sign == "+" else -offset
+    return Moment((local - signed).replace(tzinfo=UTC), precision, int(signed.total_seconds() // 60))
+
+
+def _in_zone(local: datetime, precision: Precision, zone: tzinfo) -> Moment:
+    """fold=0 is the earlier offset of an ambiguous time, and shifts a non-existent one forward."""
+    aware = local.replace(tzinfo=zone)
+    at = aware.astimezone(UTC)
+    offset = aware.utcoffset() or timedelta()
+    note = None
+    if at.astimezone(zone).replace(tzinfo=None) != local:
+        note = "nonexistent"
+    elif aware.replace(fold=1).utcoffset() != offset:
+        note = "ambiguous"
+    return Moment(at, precision, int(offset.total_seconds() // 60), note)
