@@ -4,7 +4,9 @@ import importlib
 import importlib.util
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
+import yaml
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError
 
@@ -37,6 +39,14 @@ def provider_topic(organisation: str) -> str:
     return f"care.provider.{organisation}.v1"
 
 
+def listening_organisations(roster: Path) -> list[str]:
+    """Organisations whose roster entry asks for a topic of their own."""
+    if not roster.exists():
+        return []
+    listed = yaml.safe_load(roster.read_text(encoding="utf-8")) or {}
+    return [str(one["slug"]) for one in listed.get("organisations", []) if one.get("kafka")]
+
+
 def planned(organisations: Iterable[str] = (), replication: int = 1) -> list[TopicPlan]:
     """Every topic of the stack, in a stable order."""
     return [
@@ -57,7 +67,7 @@ def _internal_topics() -> list[tuple[str, int]]:
 
 async def create_topics(kafka: KafkaSettings, organisations: Iterable[str] = (), replication: int = 1) -> list[str]:
     """Create what is missing; the names created. Safe to repeat."""
-    admin = AIOKafkaAdminClient(**kafka.client_options())
+    admin = AIOKafkaAdminClient(**kafka.client_arguments())
     await admin.start()
     try:
         there = set(await admin.list_topics())

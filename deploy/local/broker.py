@@ -6,15 +6,15 @@ log is another one and publish again what is missing from it.
 
 import asyncio
 import importlib.util
-import os
+import signal
 from pathlib import Path
 from uuid import uuid4
 
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from deploy.local import ports
-from shared.kafka import KafkaSettings
+from deploy.local.dying import end_with_parent
+from shared.kafka import KafkaSettings, log
 
 START_SECONDS = 20.0
 STOP_SECONDS = 5.0
@@ -43,16 +43,10 @@ def command(port: int) -> list[str]:
 
 async def log_id(kafka: KafkaSettings) -> str | None:
     """The id of the log the broker serves now, or None while it does not answer."""
-    admin = AIOKafkaAdminClient(**kafka.client_options(), request_timeout_ms=3000)
     try:
-        await admin.start()
-        described = await admin.describe_cluster()
+        return await log.log_id(kafka)
     except (KafkaError, OSError):
         return None
-    finally:
-        await admin.close()
-    found: str | None = described.get("cluster_id")
-    return found
 
 
 async def answers(kafka: KafkaSettings, seconds: float = START_SECONDS) -> str:
@@ -79,9 +73,13 @@ class EmbeddedBroker:
         if not ports.is_free(self.port):
             raise ports.PortTakenError(self.port, "the broker", "HANDOFF_BROKER_PORT")
         self._log.parent.mkdir(parents=True, exist_ok=True)
-        with self._log.open("ab") as log:
+        with self._log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *command(self.port), stdout=log, stderr=log, start_new_session=True, env={**os.environ}
+                *command(self.port),
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                preexec_fn=end_with_parent(signal.SIGTERM),
             )
         return await answers(self.kafka)
 

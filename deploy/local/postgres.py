@@ -6,6 +6,7 @@ One database `handoff`; every service has one role and one schema of its own nam
 import asyncio
 import os
 import shutil
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import asyncpg
 from pydantic import SecretStr
 
 from deploy.local import ports
+from deploy.local.dying import end_with_parent
 from deploy.local.keys import SERVICES, SUPERUSER, LocalKeys
 from deploy.local.pginstall import Owner, data_folder, programs
 from shared.postgres import PostgresSettings
@@ -104,6 +106,7 @@ class EmbeddedPostgres:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=end_with_parent(signal.SIGINT),
             )
         await self.ready()
         await self.ensure_roles()
@@ -169,17 +172,17 @@ class EmbeddedPostgres:
         """A fast shutdown (open transactions end, the log is flushed); after 8 s an immediate one."""
         if self._process is None or self._process.returncode is not None:
             return
-        self._process.send_signal(2)  # SIGINT: "fast"
+        self._process.send_signal(signal.SIGINT)  # "fast"
         try:
             await asyncio.wait_for(self._process.wait(), STOP_SECONDS)
         except TimeoutError:
-            self._process.send_signal(3)  # SIGQUIT: "immediate", recovered from the log at the next start
+            self._process.send_signal(signal.SIGQUIT)  # "immediate", recovered from the log at the next start
             await self._process.wait()
 
     async def kill(self) -> None:
         """End the server as a power cut would: nothing is flushed."""
         if self._process is not None and self._process.returncode is None:
-            self._process.send_signal(3)
+            self._process.send_signal(signal.SIGQUIT)
             await self._process.wait()
 
     def remove(self) -> None:
