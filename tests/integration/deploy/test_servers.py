@@ -62,7 +62,7 @@ async def test_a_restarted_broker_has_another_log_id_and_no_topics(fresh_broker:
 
 
 async def test_topics_have_the_partitions_of_the_contract(broker: EmbeddedBroker) -> None:
-    admin = AIOKafkaAdminClient(**broker.kafka.client_options())
+    admin = AIOKafkaAdminClient(**broker.kafka.client_arguments())
     await admin.start()
     described = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
     await admin.close()
