@@ -1,0 +1,199 @@
+"""The rules of care plans, pure: (courses of one or more patients, events) -> (courses, new versions of plans)."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from services.careplan.catalogue import Catalogue
+from services.careplan.course import Course, Frame, KnownTask, derive, says_the_same
+from shared.events import AnyEvent, Draft
+from shared.events.plans import (
+    Activity,
+    CarePlan,
+    PlanActivated,
+    PlanCompleted,
+    PlanFact,
+    PlanRevised,
+    PlanRevoked,
+    PlanStatus,
+)
+from shared.events.transitions import (
+    ReadmissionDetected,
+    TaskFact,
+    Transition,
+    TransitionFact,
+    TransitionSnapshot,
+    TransitionStatus,
+)
+
+Courses = Mapping[UUID, Course]
+Survivors = Mapping[str, str]
+Change = tuple[Course, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A new version of a plan, why there is one, and the event that says so."""
+
+    plan: CarePlan
+    reason: str
+    fact: PlanFact
+    draft: Draft
+
+
+@dataclass(slots=True)
+class Followed:
+    """What came of a batch: the courses as they now stand, which of them changed, and the versions to tell."""
+
+    courses: dict[UUID, Course]
+    changed: set[UUID] = field(default_factory=set)
+    versions: list[Version] = field(default_factory=list)
+
+
+def follow(
+    courses: Courses, events: Sequence[AnyEvent], catalogue: Catalogue, survivors: Survivors | None = None
+) -> Followed:
+    """Applies events in order. Changes of one course are told together, but never two statuses as one.
+
+    `survivors` says under which id a merged patient lives on.
+    """
+    followed = Followed(dict(courses))
+    untold: dict[UUID, tuple[AnyEvent, str]] = {}
+    for event in events:
+        for after, reason in _hear(followed.courses, event, catalogue, survivors or {}):
+            key = after.transition.id
+            before = followed.courses.get(key)
+            turned = before is None or before.status_due is not after.status_due
+            told = after
+            if before and turned and key in untold and _status_is_untold(before):
+                told = after.model_copy(update={"plan": _tell(followed, before, *untold.pop(key)).plan})
+            followed.courses[key] = told
+            followed.changed.add(key)
+            if turned or key not in untold:
+                untold[key] = (event, reason)
+    for key, (event, reason) in untold.items():
+        _tell(followed, followed.courses[key], event, reason)
+    return followed
+
+
+def next_version(course: Course, reason: str) -> tuple[Course, PlanFact | None]:
+    """The course with the version that it asks for, and the fact that tells it (None: there is nothing new)."""
+    plan = derive(course)
+    if plan is None or (course.plan and says_the_same(plan, course.plan)):
+        return course, None
+    return course.model_copy(update={"plan": plan}), _fact(course.plan, plan, reason)
+
+
+def _hear(courses: Courses, event: AnyEvent, catalogue: Catalogue, survivors: Survivors) -> Iterator[Change]:
+    fact = event.fact
+    if event.snapshot or isinstance(fact, TransitionSnapshot) or not isinstance(fact, TransitionFact | TaskFact):
+        return
+    transition = _of_survivor(fact.transition, survivors)
+    before = courses.get(transition.id) or Course(transition=transition)
+    course = _with_transition(before, transition, catalogue)
+    reason = fact.reason or _reason(course)
+    if isinstance(fact, TaskFact):
+        course = course.with_task(KnownTask.of(fact.task))
+        reason = f"task {fact.task.code}: {fact.task.status.value}"
+    patient = course.transition.patient.id
+    others = [c for k, c in courses.items() if k != transition.id and c.transition.patient.id == patient]
+    if before.frame is None and course.frame is not None:
+        superseded = [c for c in others if c.held_by and not c.superseded_by and c.plan]
+        course = _changed(course, replaces=_latest(superseded))
+        yield from ((_changed(c, superseded_by=transition.id), "superseded at the next discharge") for c in superseded)
+    revoked = course.transition.status is TransitionStatus.REVOKED
+    if isinstance(fact, ReadmissionDetected) and not revoked:
+        held = [c for c in others if _is_suspended_by(c, fact)]
+        yield from ((_changed(c, held_by=transition.id), "readmission") for c in held)
+        course = _changed(course, held_by=transition.id) if _is_suspended_by(course, fact) else course
+    if revoked:
+        yield from ((_released(c), "readmission revoked") for c in others if _is_bound_by(c, transition.id))
+    if course != courses.get(transition.id):
+        yield course, reason
+
+
+def _of_survivor(transition: Transition, survivors: Survivors) -> Transition:
+    survivor = survivors.get(transition.patient.id, transition.patient.id)
+    if survivor == transition.patient.id:
+        return transition
+    return transition.model_copy(update={"patient": transition.patient.model_copy(update={"id": survivor})})
+
+
+def _is_suspended_by(course: Course, fact: ReadmissionDetected) -> bool:
+    return course.held_by is None and course.transition.encounter_id == fact.earlier_encounter_id
+
+
+def _with_transition(course: Course, transition: Transition, catalogue: Catalogue) -> Course:
+    if transition.version < course.transition.version:
+        return course
+    course = course.model_copy(update={"transition": transition})
+    if transition.status is not TransitionStatus.FOLLOWING or transition.historical:
+        return course
+    frame = catalogue.choose(transition)
+    if course.frame and course.frame.template == frame.template:
+        return course
+    return _reframed(course, frame)
+
+
+def _reframed(course: Course, frame: Frame) -> Course:
+    """The course on another frame; what people had already done under the old one stays as their own."""
+    kept = tuple(
+        Activity(code=planned.code, title=planned.title)
+        for planned in (course.frame.activities if course.frame else ())
+        if planned.code in course.added.activity_status and planned.code not in {a.code for a in frame.activities}
+    )
+    added = course.added.model_copy(update={"activities": course.added.activities + kept})
+    return course.model_copy(update={"frame": frame, "added": added})
+
+
+def _is_bound_by(course: Course, transition_id: UUID) -> bool:
+    return transition_id in {course.held_by, course.superseded_by}
+
+
+def _changed(course: Course, **update: UUID | None) -> Course:
+    return course.model_copy(update=update)
+
+
+def _released(course: Course) -> Course:
+    return course.model_copy(update={"held_by": None, "superseded_by": None})
+
+
+def _latest(courses: Iterable[Course]) -> UUID | None:
+    known = [(c.transition.discharged_at, c.plan_id) for c in courses]
+    return max(known, key=lambda k: (k[0] is not None, str(k[0]), str(k[1])))[1] if known else None
+
+
+def _status_is_untold(course: Course) -> bool:
+    return course.status_due is not (course.plan.status if course.plan else None)
+
+
+def _tell(followed: Followed, course: Course, event: AnyEvent, reason: str) -> Course:
+    course, fact = next_version(course, reason)
+    followed.courses[course.transition.id] = course
+    if fact:
+        draft = Draft.answering(event, fact, correlation_id=str(course.transition.id), version=fact.plan.version)
+        draft = replace(draft, subject=course.transition.patient.id)
+        followed.versions.append(Version(fact.plan, reason, fact, draft))
+    return course
+
+
+def _fact(earlier: CarePlan | None, plan: CarePlan, reason: str) -> PlanFact:
+    if earlier is None and plan.status is PlanStatus.ACTIVE:
+        return PlanActivated(plan=plan, reason=reason)
+    if earlier is not None and earlier.status is plan.status:
+        return PlanRevised(plan=plan, reason=reason)
+    kinds: dict[PlanStatus, type[PlanFact]] = {
+        PlanStatus.COMPLETED: PlanCompleted,
+        PlanStatus.REVOKED: PlanRevoked,
+    }
+    return kinds.get(plan.status, PlanRevised)(plan=plan, reason=reason)
+
+
+def _reason(course: Course) -> str:
+    return {
+        TransitionStatus.FOLLOWING: "discharged",
+        TransitionStatus.ON_HOLD: "discharge taken back",
+        TransitionStatus.CLOSED: "transition closed",
+        TransitionStatus.REVOKED: "transition revoked",
+        TransitionStatus.OPEN: "stay goes on",
+    }[course.transition.status]
