@@ -1,0 +1,61 @@
+# `make run` needs make, git and Python 3.11 with venv. Everything else is installed into .venv from locked versions.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+RUN_STAMP := $(VENV)/.installed-run
+DEV_STAMP := $(VENV)/.installed-dev
+WORKERS ?= 2
+LOCKED := --generate-hashes --no-emit-index-url --no-header --quiet --upgrade
+CLEAN_FILES := .run build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-results
+
+.PHONY: run test test-all chaos bench lint types lock clean env dev
+
+run: $(RUN_STAMP)  ## start everything, Ctrl-C stops it
+	@$(BIN)/python -m deploy.local
+
+env: $(RUN_STAMP)  ## only the environment that `run` needs
+dev: $(DEV_STAMP)  ## the environment of the tests and linters
+
+test: $(DEV_STAMP)  ## what needs only Python: embedded servers, started by the tests
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not browser and not apache and not parser and not chaos"
+
+test-all: $(DEV_STAMP)  ## the rest: browser, AsyncAPI's parser, Apache Kafka, a bounded chaos run
+	@deploy/prerequisites.sh
+	$(BIN)/pytest -m "browser or apache or parser or chaos" $(TEST_ALL_ARGS)
+
+chaos: $(DEV_STAMP)  ## the long one: 20,000 messages, a kill every 4 s; SEED=… repeats a plan
+	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
+
+bench: $(DEV_STAMP)  ## figures beside their floors, into docs/benchmarks.md
+	$(BIN)/python -m bench
+
+lint: $(DEV_STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(DEV_STAMP)
+	$(BIN)/mypy
+
+lock: $(DEV_STAMP)  ## compile requirements/*.in with hashes, without index addresses
+	$(BIN)/uv pip compile $(LOCKED) requirements/run.in -o requirements/run.txt
+	$(BIN)/uv pip compile $(LOCKED) requirements/dev.in -o requirements/dev.txt
+
+clean:  ## data, logs and caches; the environment stays
+	@if [ -f .run/stack.json ]; then echo "Handoff runs here: stop it first (Ctrl-C, or .venv/bin/handoff down)" >&2; exit 1; fi
+	rm -rf $(CLEAN_FILES)
+
+$(VENV)/bin/python:
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is missing; install Python 3.11, or give PYTHON=/path/to/python3.11" >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "make: $(PYTHON) lacks venv; on Debian: apt-get install python3.11-venv" >&2; exit 1; }
+	@echo "Creating $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUN_STAMP): requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	@deploy/install.sh $(BIN)/python requirements/run.txt
+	@touch $@
+
+$(DEV_STAMP): requirements/dev.txt pyproject.toml | $(VENV)/bin/python
+	@deploy/install.sh $(BIN)/python requirements/dev.txt
+	@touch $@ $(RUN_STAMP)
