@@ -59,7 +59,7 @@ def configure(service: str, *, instance: str = "0", level: int = logging.INFO) -
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, _add_trace, *_ending()],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stdout),
+        logger_factory=structlog.PrintLoggerFactory(),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
@@ -110,7 +110,8 @@ def describe_error(error: BaseException) -> str:
     Never its message. Exception groups tell their first member; a cause is told after it.
     """
     if isinstance(error, BaseExceptionGroup):
-        return f"{type(error).__name__} of {len(error.exceptions)}: {describe_error(error.exceptions[0])}"
+        first = describe_error(error.exceptions[0])
+        return f"{type(error).__name__} of {len(error.exceptions)} at {place_of(error)}: {first}"
     said = f"{type(error).__name__}{_schema_names(error)} at {place_of(error)}"
     if error.__cause__ is not None and error.__cause__ is not error:
         said += f", caused by {describe_error(error.__cause__)}"
@@ -159,7 +160,7 @@ class _LibraryHandler(logging.Handler):
     def __init__(self, service: str, instance: str) -> None:
         super().__init__()
         self._whose = {"service": service, "instance": instance}
-        self._log = structlog.wrap_logger(structlog.PrintLogger(sys.stdout), processors=_ending())
+        self._log = structlog.wrap_logger(structlog.PrintLogger(), processors=_ending())
 
     @override
     def emit(self, record: logging.LogRecord) -> None:

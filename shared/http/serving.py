@@ -24,7 +24,8 @@ async def serve(app: FastAPI, settings: HttpSettings, *background: Background) -
     """Serves until SIGTERM or SIGINT: then background work is cancelled and open requests are let finish.
 
     A failure in any background work ends the process with exit code 1, for the supervisor to start it anew: half a
-    service is worse than none. `app.state.stopping` is set when the end begins, for streams to close themselves.
+    service is worse than none. `app.state.stopping` is set when the end begins, for streams to close themselves;
+    setting it begins the end.
     """
     listener = _listen(app.state.service, settings)
     stopping = asyncio.Event()
@@ -36,7 +37,7 @@ async def serve(app: FastAPI, settings: HttpSettings, *background: Background) -
             work = [
                 group.create_task(_run(task), name=getattr(task, "__qualname__", "background")) for task in background
             ]
-            group.create_task(_stop_when_told(stopping, work))
+            group.create_task(_stop_when_told(stopping, server, work))
             await server.serve(sockets=[listener])
             stopping.set()
     except BaseExceptionGroup as failed:
@@ -79,8 +80,9 @@ async def _run(task: Background) -> None:
     await task()
 
 
-async def _stop_when_told(stopping: asyncio.Event, work: list[asyncio.Task[None]]) -> None:
+async def _stop_when_told(stopping: asyncio.Event, server: uvicorn.Server, work: list[asyncio.Task[None]]) -> None:
     await stopping.wait()
+    server.should_exit = True
     for task in work:
         task.cancel()
 

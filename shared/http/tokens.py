@@ -8,7 +8,7 @@ from typing import Any
 import aiohttp
 import jwt
 import orjson
-from jwt import PyJWK, PyJWKError
+from jwt import PyJWK
 
 from shared.http.problems import Problem
 from shared.http.roles import Caller, Role
@@ -23,6 +23,14 @@ RETRY_SECONDS = 10.0
 FETCH_TIMEOUT = aiohttp.ClientTimeout(total=3)
 MAX_KEYS_BYTES = 1 << 18
 LONGEST_TOKEN = 8192
+REASONS: Mapping[type[jwt.PyJWTError], str] = {
+    jwt.ExpiredSignatureError: "expired",
+    jwt.InvalidAudienceError: "audience",
+    jwt.InvalidIssuerError: "issuer",
+    jwt.InvalidAlgorithmError: "algorithm",
+    jwt.InvalidSignatureError: "signature",
+    jwt.MissingRequiredClaimError: "claims",
+}
 
 
 class KeySet:
@@ -72,12 +80,22 @@ def usable_keys(published: Any) -> dict[str, PyJWK]:
         raise ValueError("the issuer's answer is no key set")  # noqa: TRY004  (a wrong document, not a wrong call)
     keys = {}
     for entry in listed:
-        if isinstance(entry, Mapping) and entry.get("kty") in ALGORITHMS.values() and entry.get("use", "sig") == "sig":
+        if isinstance(entry, Mapping) and _signs(entry):
             try:
                 keys[str(entry["kid"])] = PyJWK.from_dict(dict(entry))
-            except (PyJWKError, KeyError):
+            except (jwt.PyJWTError, KeyError, ValueError, TypeError):
                 log.warning("issuer's key not usable", kind=str(entry.get("kty")))
     return keys
+
+
+def _signs(entry: Mapping[str, Any]) -> bool:
+    """Whether the key is published for signatures, and of a kind that an accepted algorithm uses (ES256: P-256)."""
+    kind = entry.get("kty")
+    return (
+        kind in ALGORITHMS.values()
+        and entry.get("use", "sig") == "sig"
+        and (kind != "EC" or entry.get("crv") == "P-256")
+    )
 
 
 class TokenVerifier:
@@ -89,40 +107,44 @@ class TokenVerifier:
         self._keys = KeySet(settings.keys_url)
 
     async def verify(self, token: str) -> Caller:
-        if len(token) > LONGEST_TOKEN:
-            raise refused("too-long")
-        try:
-            header = jwt.get_unverified_header(token)
-        except jwt.InvalidTokenError:
-            raise refused("malformed") from None
-        algorithm, kid = header.get("alg"), header.get("kid")
-        if algorithm not in ALGORITHMS:
-            raise refused("algorithm")
-        if not isinstance(kid, str) or (key := await self._keys.find(kid)) is None:
-            raise refused("unknown-key")
-        if key.key_type != ALGORITHMS[algorithm]:
-            raise refused("algorithm")
-        return caller_from(self._claims(token, key, algorithm))
+        key = await self._keys.find(key_id_of(token))
+        return check_token(token, key, issuer=self._issuer, audience=self._audience)
 
-    def _claims(self, token: str, key: PyJWK, algorithm: str) -> dict[str, Any]:
-        try:
-            return jwt.decode(
-                token,
-                key.key,
-                algorithms=[algorithm],
-                audience=self._audience,
-                issuer=self._issuer,
-                leeway=LEEWAY_SECONDS,
-                options={"require": ["exp", "iss", "aud", "sub"]},
-            )
-        except jwt.ExpiredSignatureError:
-            raise refused("expired") from None
-        except jwt.InvalidAudienceError:
-            raise refused("audience") from None
-        except jwt.InvalidIssuerError:
-            raise refused("issuer") from None
-        except jwt.InvalidTokenError:
-            raise refused("invalid") from None
+
+def key_id_of(token: str) -> str:
+    """The id of the key that the token claims to be signed with; nothing of it is believed yet."""
+    if len(token) > LONGEST_TOKEN:
+        raise refused("too-long")
+    try:
+        header = jwt.get_unverified_header(token)
+    except jwt.InvalidTokenError:
+        raise refused("malformed") from None
+    if header.get("alg") not in ALGORITHMS:
+        raise refused("algorithm")
+    kid = header.get("kid")
+    if not isinstance(kid, str):
+        raise refused("unknown-key")
+    return kid
+
+
+def check_token(token: str, key: PyJWK | None, *, issuer: str, audience: str) -> Caller:
+    """The caller, when the token stands every check. The key decides the algorithm, never the token's header alone."""
+    if key is None:
+        raise refused("unknown-key")
+    allowed = [name for name, kind in ALGORITHMS.items() if kind == key.key_type]
+    try:
+        claims = jwt.decode(
+            token,
+            key.key,
+            algorithms=allowed,
+            audience=audience,
+            issuer=issuer,
+            leeway=LEEWAY_SECONDS,
+            options={"require": ["exp", "iss", "aud", "sub"]},
+        )
+    except jwt.PyJWTError as error:
+        raise refused(REASONS.get(type(error), "invalid")) from None
+    return caller_from(claims)
 
 
 def caller_from(claims: Mapping[str, Any]) -> Caller:
