@@ -40,7 +40,7 @@ types: $(DEV_STAMP)
 
 lock: $(DEV_STAMP)  ## compile requirements/*.in with hashes, without index addresses
 	$(BIN)/uv pip compile $(LOCKED) requirements/run.in -o requirements/run.txt
-	$(BIN)/uv pip compile $(LOCKED) requirements/dev.in -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCKED) requirements/dev.in -c requirements/run.txt -o requirements/dev.txt
 
 clean:  ## data, logs and caches; the environment stays
 	@if [ -f .run/stack.json ]; then echo "Handoff runs here: stop it first (Ctrl-C, or .venv/bin/handoff down)" >&2; exit 1; fi
@@ -53,9 +53,9 @@ $(VENV)/bin/python:
 	@$(PYTHON) -m venv $(VENV)
 
 $(RUN_STAMP): requirements/run.txt pyproject.toml | $(VENV)/bin/python
-	@deploy/install.sh $(BIN)/python requirements/run.txt
+	@$(BIN)/python deploy/install.py requirements/run.txt
 	@touch $@
 
 $(DEV_STAMP): requirements/dev.txt pyproject.toml | $(VENV)/bin/python
-	@deploy/install.sh $(BIN)/python requirements/dev.txt
+	@$(BIN)/python deploy/install.py requirements/dev.txt
 	@touch $@ $(RUN_STAMP)
