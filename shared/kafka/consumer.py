@@ -90,10 +90,11 @@ class Consumer:
             await asyncio.sleep(1.0)
 
     async def _consume(self) -> None:
+        alone = self._kafka.assignment == "all"
         consumer = AIOKafkaConsumer(
             **self._kafka.client_arguments(),
-            group_id=f"handoff-{self.name}",
-            group_instance_id=f"{self.name}-{self._instance}",
+            group_id=None if alone else f"handoff-{self.name}",
+            group_instance_id=None if alone else f"{self.name}-{self._instance}",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=SESSION_TIMEOUT_MS,
@@ -103,9 +104,12 @@ class Consumer:
             metadata_max_age_ms=30_000,
         )
         self._fences, self._paused = {}, {}
-        consumer.subscribe(topics=self.topics, listener=_Assignment(self, consumer))
+        if not alone:
+            consumer.subscribe(topics=self.topics, listener=_Assignment(self, consumer))
         try:
             await consumer.start()
+            if alone:
+                await self._take_all(consumer)
             await self._poll(consumer)
         finally:
             with suppress(KafkaError, TimeoutError):
@@ -127,6 +131,15 @@ class Consumer:
                     log.warning("consumer.log_changed", consumer=self.name)
                     return
                 check_at = time.monotonic() + LOG_CHECK_S
+
+    async def _take_all(self, consumer: AIOKafkaConsumer) -> None:
+        """Every partition of every topic; an older instance that still runs is fenced off."""
+        await consumer._client.set_topics(self.topics)  # noqa: SLF001  (fetches the metadata of topics not subscribed to)
+        places = [TopicPartition(topic, p) for topic in self.topics for p in consumer.partitions_for_topic(topic) or ()]
+        if {place.topic for place in places} != set(self.topics):
+            raise OSError("a topic is missing")
+        consumer.assign(places)
+        await self.assigned(consumer, places)
 
     def _owns(self, record: Record) -> bool:
         return TopicPartition(record.topic, record.partition) in self._fences
@@ -239,7 +252,7 @@ class Consumer:
             place = TopicPartition(record.topic, record.partition)
             if place in self._fences and place not in self._paused:
                 offsets[place] = record.offset + 1
-        if offsets:
+        if offsets and self._kafka.assignment == "group":
             with suppress(KafkaError):
                 await consumer.commit(offsets)
 

@@ -21,6 +21,11 @@ class KafkaSettings(BaseModel):
     sasl_username: str | None = Field(default=None, description="Principal of this service.")
     sasl_password: SecretStr | None = Field(default=None, description="Password of that principal.")
 
+    assignment: Literal["group", "all"] = Field(
+        default="group",
+        description="group: replicas share the partitions. all: one replica takes them all, at once, without a group.",
+    )
+
     @model_validator(mode="after")
     def _both_or_neither(self) -> "KafkaSettings":
         if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
