@@ -2,6 +2,7 @@
 source; this module says what such a file may hold, reads it, and selects what fits.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
@@ -169,25 +170,32 @@ class WrongProtocolError(ValueError):
 
 
 class Library:
-    """All protocols this service knows, in every version that a running transition may still be bound to."""
+    """Every edition of the protocols that a transition may be bound to. An edition is what stood in the folder at one
+    time; a transition keeps the edition under which it was opened, so a newer one never rewrites it.
+    """
 
-    def __init__(self, current: Sequence[Protocol], earlier: Sequence[Protocol] = ()) -> None:
-        self.current: Mapping[str, Protocol] = {protocol.name: protocol for protocol in current}
-        self._all = {(p.name, p.version): p for p in (*earlier, *current)}
-        self._rules = {(p.name, p.version, t.code): t for p in self._all.values() for t in p.tasks}
+    def __init__(self, current: Sequence[Protocol], earlier: Mapping[str, Sequence[Protocol]] | None = None) -> None:
+        self.edition = edition_of(current)
+        self._editions = {**(earlier or {}), self.edition: tuple(current)}
+        self._rules = {
+            (p.name, p.version, t.code): t for held in self._editions.values() for p in held for t in p.tasks
+        }
 
-    def select(self, stay: Stay, bound: Iterable[ProtocolReference] = ()) -> tuple[Protocol, ...]:
-        """The protocols that fit, by name. A transition already bound to a version keeps it, whatever came since."""
-        bindings = {(ref.name, ref.version) for ref in bound}
-        kept = {name: self._all[name, version] for name, version in bindings if (name, version) in self._all}
-        candidates = {**self.current, **kept}
-        fitting = tuple(candidates[name] for name in sorted(candidates) if candidates[name].applies.fits(stay))
+    def select(self, stay: Stay, edition: str) -> tuple[Protocol, ...]:
+        """The protocols of the edition that fit, by name. Raises KeyError for an edition never registered."""
+        fitting = tuple(protocol for protocol in self._editions[edition] if protocol.applies.fits(stay))
         silencing = tuple(protocol for protocol in fitting if protocol.suppresses)
         return silencing or fitting
 
     def rule(self, reference: ProtocolReference, code: str) -> TaskRule:
-        """The rule that a task runs under. Raises KeyError for a version that was never registered."""
+        """The rule that a task runs under. Raises KeyError for a version never registered."""
         return self._rules[reference.name, reference.version, code]
+
+
+def edition_of(protocols: Iterable[Protocol]) -> str:
+    """Names the set of protocols: equal for equal names and versions."""
+    names = ",".join(sorted(f"{protocol.name}@{protocol.version}" for protocol in protocols))
+    return hashlib.sha256(names.encode()).hexdigest()[:16]
 
 
 def read_protocols(folder: Path, *, demo: bool = False) -> tuple[Protocol, ...]:

@@ -1,0 +1,75 @@
+"""A transition as this service keeps it: what was heard of the stay, and the obligations that follow. Pure."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+from services.transitions.evidence import Evidence, Window
+from services.transitions.protocols import Anchor
+from services.transitions.readmission import Return, Stayed
+from services.transitions.task import Obligation, Why
+from shared.events.transitions import Transition
+
+TRANSITIONS = UUID("6f1c2a52-6a0e-4a53-9a3b-0f3a8d5f7c11")
+"""Namespace of transition ids: a transition's id follows from its encounter's, so that a replay gives the same."""
+
+
+def transition_id(encounter_id: UUID) -> UUID:
+    return uuid5(TRANSITIONS, str(encounter_id))
+
+
+class Standing(StrEnum):
+    """What the encounter's status means for the transition. `void`: no such stay (cancelled, error, outpatient)."""
+
+    IN_HOSPITAL = "in-hospital"
+    DISCHARGED = "discharged"
+    VOID = "void"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Followed:
+    """`opened_by` and `discharged_by` are the events that announced them; `discharge_heard_at` when the standing
+    discharge was first recorded; `told_historical`, that its source called it old news; `edition`, of the protocols.
+    """
+
+    transition: Transition
+    standing: Standing
+    encounter_version: int
+    edition: str
+    opened_by: UUID
+    discharged_by: UUID | None = None
+    discharge_heard_at: datetime | None = None
+    told_historical: bool = False
+    is_reviewed: bool = False
+    readmission_indicator: str | None = None
+    readmission: Return | None = None
+    why: Why = Why.ADMITTED
+    tasks: tuple[Obligation, ...] = ()
+
+    @property
+    def stayed(self) -> Stayed:
+        return Stayed(self.transition, self.standing is Standing.DISCHARGED, self.readmission_indicator)
+
+    def window(self, anchor: Anchor) -> Window | None:
+        """Where evidence counts for tasks of this anchor; None while the anchor has not happened."""
+        at = self.transition.admitted_at if anchor is Anchor.ADMISSION else self._discharged_at
+        by = self.opened_by if anchor is Anchor.ADMISSION else self.discharged_by
+        return Window(self.transition, at, by) if at is not None else None
+
+    @property
+    def _discharged_at(self) -> datetime | None:
+        return self.transition.discharged_at if self.is_discharged else None
+
+    @property
+    def is_discharged(self) -> bool:
+        return self.standing is Standing.DISCHARGED
+
+
+@dataclass(frozen=True, slots=True)
+class PatientCase:
+    """All that is known of one patient: recent transitions by encounter, and the evidence."""
+
+    patient_id: str
+    followed: dict[UUID, Followed] = field(default_factory=dict)
+    evidence: tuple[Evidence, ...] = ()

@@ -1,0 +1,171 @@
+"""Which tasks a transition asks for now, and what becomes of those it has. Pure; nothing here depends on the order in
+which things became known.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from services.transitions.due import Due, due, end_of_visit_day
+from services.transitions.evidence import Evidence, Window
+from services.transitions.followed import Followed
+from services.transitions.protocols import Anchor, CancelOn, Library, Protocol, Stay, TaskRule
+from services.transitions.task import Obligation, SettledBy, Why
+from shared.events.transitions import ProtocolReference, TaskStatus
+
+OLD_NEWS = timedelta(days=30)
+"""A discharge that asks for nothing is old news when it was first heard of so much later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One task that must be: its rule, under which protocol, until when, and where evidence for it counts."""
+
+    rule: TaskRule
+    protocol: ProtocolReference
+    due: Due
+    window: Window
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """All that is asked of a transition, by task code; and what bars tasks that its protocols would ask for."""
+
+    asked: Mapping[str, Asked]
+    protocols: tuple[ProtocolReference, ...]
+    is_historical: bool
+    is_silenced: bool
+    bars: frozenset[CancelOn]
+
+    def bar_of(self, rule: TaskRule) -> Why | None:
+        """Why a task of this rule must not be, although its protocol fits."""
+        if self.is_silenced or (CancelOn.DEATH in self.bars and CancelOn.DEATH in rule.cancel_on):
+            return Why.PATIENT_DIED
+        if self.is_historical:
+            return Why.HISTORICAL
+        if CancelOn.ADMITTED_AGAIN in self.bars and CancelOn.ADMITTED_AGAIN in rule.cancel_on:
+            return Why.ADMITTED_AGAIN
+        return None
+
+    def wanted(self) -> dict[str, Asked]:
+        return {code: asked for code, asked in self.asked.items() if self.bar_of(asked.rule) is None}
+
+
+def demand(followed: Followed, library: Library, evidence: Iterable[Evidence], *, admitted_again: bool) -> Demand:
+    """What the protocols of the transition's edition ask of it, given where the patient is."""
+    transition = followed.transition
+    stay = Stay.of(
+        discharged=followed.is_discharged,
+        nubc=transition.disposition.nubc if transition.disposition else None,
+        encounter_class=transition.encounter_class,
+        diagnoses=transition.diagnoses,
+    )
+    fitting = library.select(stay, followed.edition)
+    asked = _earliest(followed, fitting)
+    historical = _is_old_news(followed, asked)
+    return Demand(
+        asked=_not_after_visits(asked, tuple(evidence)),
+        protocols=tuple(protocol.reference for protocol in fitting),
+        is_historical=historical,
+        is_silenced=any(protocol.suppresses for protocol in fitting),
+        bars=_bars(died=transition.patient.deceased, admitted_again=admitted_again),
+    )
+
+
+def settle_tasks(followed: Followed, demand: Demand, evidence: tuple[Evidence, ...]) -> tuple[Obligation, ...]:
+    """The transition's tasks as they must stand: kept, moved, held, completed or cancelled, and the new ones."""
+    wanted = demand.wanted()
+    owners = {o.task.code: o.task.owner for o in followed.tasks if o.is_live}
+    kept = [_settle(o, wanted.get(o.task.code), followed, demand, evidence) for o in followed.tasks]
+    standing = {o.task.code for o in kept if o.is_live}
+    for code, asked in wanted.items():
+        same = [o for o in kept if o.task.code == code]
+        if code not in standing and not any(_still_counts(o, asked, evidence) for o in same):
+            new = Obligation.create(
+                followed.transition.id, len(same) + 1, asked.rule, asked.protocol, asked.due, owners.get(code)
+            )
+            kept.append(_weigh(new, asked, evidence))
+    return tuple(kept)
+
+
+def _settle(
+    obligation: Obligation,
+    asked: Asked | None,
+    followed: Followed,
+    demand: Demand,
+    evidence: tuple[Evidence, ...],
+) -> Obligation:
+    if not obligation.is_live:
+        return obligation
+    if asked is not None:
+        if obligation.must_begin_anew(asked.due):
+            return obligation.cancel(Why.DUE_MOVED)
+        return _weigh(obligation.stand(asked.rule, asked.protocol, asked.due), asked, evidence)
+    bar = demand.bar_of(obligation.rule)
+    waits = not followed.is_discharged and obligation.rule.due.anchor is Anchor.DISCHARGE
+    if bar is None and waits:
+        return obligation.hold()
+    return obligation.cancel(bar or Why.NOT_ASKED_FOR)
+
+
+def _weigh(obligation: Obligation, asked: Asked, evidence: tuple[Evidence, ...]) -> Obligation:
+    """Completed where evidence shows it done; marked where enough attempts were documented in time."""
+    deed = asked.window.first(evidence, asked.rule)
+    if deed is not None:
+        return obligation.complete_by(deed)
+    enough = asked.rule.attempts_suffice
+    if enough is not None and asked.window.attempts(evidence, asked.due.at) >= enough:
+        return obligation.note_attempts()
+    return obligation
+
+
+def _still_counts(settled: Obligation, asked: Asked, evidence: tuple[Evidence, ...]) -> bool:
+    """Whether a task that was settled answers what is asked now: a deed before a later discharge does not."""
+    if settled.settled_by is SettledBy.PERSON:
+        cancelled = settled.task.status is TaskStatus.CANCELLED
+        return cancelled or (settled.settled_at is not None and settled.settled_at >= asked.window.anchored_at)
+    if settled.settled_by is SettledBy.EVIDENCE:
+        return asked.window.first(evidence, asked.rule) is not None
+    return False
+
+
+def _earliest(followed: Followed, protocols: Iterable[Protocol]) -> dict[str, Asked]:
+    """One entry a task code: where several protocols ask for it, the one that is due first stands."""
+    found: dict[str, Asked] = {}
+    for protocol in protocols:
+        for rule in protocol.tasks:
+            window = followed.window(rule.due.anchor)
+            if window is None:
+                continue
+            at = due(rule.due, window.anchored_at, followed.transition.facility)
+            if rule.code not in found or at.at < found[rule.code].due.at:
+                found[rule.code] = Asked(rule, protocol.reference, at, window)
+    return found
+
+
+def _not_after_visits(asked: dict[str, Asked], evidence: tuple[Evidence, ...]) -> dict[str, Asked]:
+    """Pulls tasks that must be done on or before a visit to the end of its day, once it took place."""
+    bounded = dict(asked)
+    for code, task in asked.items():
+        visit = asked.get(task.rule.no_later_than or "")
+        took_place = visit.window.first(evidence, visit.rule) if visit else None
+        if visit and took_place:
+            facility = task.window.transition.facility
+            bounded[code] = replace(task, due=end_of_visit_day(task.due, took_place.at, facility, visit.rule.title))
+    return bounded
+
+
+def _is_old_news(followed: Followed, asked: Mapping[str, Asked]) -> bool:
+    """Whether every window had passed when the discharge was first heard of: nobody is told, someone reviews it."""
+    if followed.told_historical:
+        return True
+    heard, left = followed.discharge_heard_at, followed.transition.discharged_at
+    if heard is None or left is None:
+        return False
+    ends = [task.due.at for task in asked.values() if task.rule.due.anchor is Anchor.DISCHARGE]
+    return max(ends, default=left + OLD_NEWS) < heard
+
+
+def _bars(*, died: bool, admitted_again: bool) -> frozenset[CancelOn]:
+    bars = {CancelOn.DEATH} if died else set()
+    return frozenset(bars | ({CancelOn.ADMITTED_AGAIN} if admitted_again else set()))
