@@ -151,12 +151,11 @@ class Consumer:
             claimed = await store.claim(tx.connection, self.name, rows)
         for claim in claimed:
             place = TopicPartition(claim.topic, claim.partition)
+            # Always a seek: what was fetched between the assignment and this claim was not taken, and must come again.
+            start = claim.next_offset if claim.log_id == self._log_id else 0
             self._fences[place] = claim.fence
-            if claim.log_id == self._log_id:
-                consumer.seek(place, claim.next_offset)
-            self.progress.next_offsets[claim.topic, claim.partition] = (
-                claim.next_offset if claim.log_id == self._log_id else 0
-            )
+            self.progress.next_offsets[claim.topic, claim.partition] = start
+            consumer.seek(place, start)
         log.info("consumer.assigned", consumer=self.name, partitions=len(claimed))
 
     def revoked(self, places: Sequence[TopicPartition]) -> None:
