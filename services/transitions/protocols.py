@@ -13,7 +13,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from services.transitions.disposition import base_of
-from shared.events import BY_TYPE
+from shared.events import BY_TYPE, Fact
+from shared.events.followups import ContactAttempted
+from shared.events.notifications import NotificationFact
 from shared.events.people import Diagnosis, EncounterClass
 from shared.events.transitions import ProtocolReference
 
@@ -177,15 +179,21 @@ class Library:
     def __init__(self, current: Sequence[Protocol], earlier: Mapping[str, Sequence[Protocol]] | None = None) -> None:
         self.edition = edition_of(current)
         self._editions = {**(earlier or {}), self.edition: tuple(current)}
-        self._rules = {
-            (p.name, p.version, t.code): t for held in self._editions.values() for p in held for t in p.tasks
-        }
+        every = [protocol for held in self._editions.values() for protocol in held]
+        self._rules = {(p.name, p.version, t.code): t for p in every for t in p.tasks}
+        asked = [rule for task in self._rules.values() for rule in task.evidence]
+        self._waited_for = {(rule.event, rule.of) for rule in asked} | {(ContactAttempted.TYPE, None)}
 
     def select(self, stay: Stay, edition: str) -> tuple[Protocol, ...]:
         """The protocols of the edition that fit, by name. Raises KeyError for an edition never registered."""
         fitting = tuple(protocol for protocol in self._editions[edition] if protocol.applies.fits(stay))
         silencing = tuple(protocol for protocol in fitting if protocol.suppresses)
         return silencing or fitting
+
+    def waits_for(self, fact: Fact) -> bool:
+        """Whether some protocol's task could be shown done by this: what nobody waits for is not kept."""
+        of = fact.delivery.event_type if isinstance(fact, NotificationFact) else None
+        return (fact.TYPE, of) in self._waited_for
 
     def rule(self, reference: ProtocolReference, code: str) -> TaskRule:
         """The rule that a task runs under. Raises KeyError for a version never registered."""

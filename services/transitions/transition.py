@@ -58,12 +58,15 @@ def hear(before: Followed | None, event: Event[EncounterFact], patient_id: str, 
 
 
 def hear_patient(case: PatientCase, patient: PatientSummary) -> PatientCase:
-    """Who the patient is, or that the patient died, holds for all transitions."""
+    """Who the patient is, or that the patient died, holds for all transitions that go on."""
     told = patient.model_copy(update={"id": case.patient_id})
     return replace(case, followed={key: _of_patient(f, told) for key, f in case.followed.items()})
 
 
 def _of_patient(followed: Followed, patient: PatientSummary) -> Followed:
+    is_over = followed.transition.status in {TransitionStatus.CLOSED, TransitionStatus.REVOKED}
+    if is_over or followed.transition.patient == patient:
+        return followed
     return replace(followed, transition=followed.transition.model_copy(update={"patient": patient}))
 
 

@@ -1,0 +1,101 @@
+"""The patients of one batch: loaded at once, changed event by event in memory, saved at once."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
+
+from services.transitions import store
+from services.transitions.announcement import Cause, announce
+from services.transitions.evidence import Evidence
+from services.transitions.followed import Followed, PatientCase
+from services.transitions.protocols import Library
+from services.transitions.task import Why
+from services.transitions.transition import settle
+from shared.events import Draft
+from shared.postgres import Transaction
+
+
+class Cases:
+    """Holds each patient's case as it stands so far; `save` writes what differs from what was loaded."""
+
+    def __init__(self, library: Library, loaded: Mapping[str, PatientCase]) -> None:
+        self._library = library
+        self._cases = dict(loaded)
+        self._stored = {key: f for case in loaded.values() for key, f in case.followed.items()}
+        self._home = {key: patient for patient, case in loaded.items() for key in case.followed}
+        self._new_evidence: list[Evidence] = []
+        self.drafts: list[Draft] = []
+
+    @classmethod
+    async def load(
+        cls,
+        tx: Transaction,
+        library: Library,
+        patients: Collection[str],
+        encounters: Collection[UUID] = (),
+        *,
+        since: datetime,
+    ) -> "Cases":
+        """Loads the patients, who must be locked, and locks and loads whoever else one of the encounters is under."""
+        cases = await store.load_cases(tx.connection, library, patients, encounters, since)
+        others = cases.keys() - set(patients)
+        if others:
+            everyone = set((await tx.lock(cases)).values())
+            cases = await store.load_cases(tx.connection, library, everyone, encounters, since)
+        return cls(library, cases)
+
+    def of(self, patient_id: str) -> PatientCase:
+        return self._cases[patient_id]
+
+    def find(self, encounter_id: UUID) -> Followed | None:
+        """The encounter's transition, whoever's case it stands in."""
+        home = self._home.get(encounter_id)
+        return self._cases[home].followed[encounter_id] if home is not None else None
+
+    def bring(self, encounter_id: UUID, patient_id: str, cause: Cause) -> None:
+        """The encounter is this patient's: takes it out of the case it stood in, which is settled without it."""
+        home = self._home.get(encounter_id)
+        if home is None or home == patient_id:
+            return
+        left = dict(self._cases[home].followed)
+        moved = left.pop(encounter_id)
+        self._cases[home] = replace(self._cases[home], followed=left)
+        self.put(self._cases[home], cause)
+        case = self._cases[patient_id]
+        self._cases[patient_id] = replace(case, followed={**case.followed, encounter_id: moved})
+        self._home[encounter_id] = patient_id
+
+    def put(self, case: PatientCase, cause: Cause, why: Why = Why.CORRECTED) -> None:
+        """Settles the changed case and notes what is to be said of it."""
+        before = self._cases[case.patient_id].followed
+        after = {}
+        for key, followed in settle(case, self._library).followed.items():
+            was = before.get(key)
+            after[key], said = (followed, ()) if was is followed else announce(was, followed, cause, why)
+            self.drafts.extend(said)
+            self._home[key] = case.patient_id
+        self._cases[case.patient_id] = replace(case, followed=after)
+
+    def add_evidence(self, evidence: Evidence) -> PatientCase:
+        """The patient's case with the deed, which is kept."""
+        self._new_evidence.append(evidence)
+        case = self._cases[evidence.patient_id]
+        if any(known.event_id == evidence.event_id for known in case.evidence):
+            return case
+        return replace(case, evidence=(*case.evidence, evidence))
+
+    async def save(self, tx: Transaction) -> None:
+        """Writes rows, history and events in the transaction's few round trips."""
+        now = {key: f for case in self._cases.values() for key, f in case.followed.items()}
+        changed = [f for key, f in now.items() if f != self._stored.get(key)]
+        tasks = []
+        for f in changed:
+            stored = self._stored.get(f.transition.encounter_id)
+            known = {o.task.id: o for o in stored.tasks} if stored else {}
+            tasks += [(f.transition, o) for o in f.tasks if o != known.get(o.task.id)]
+        await store.save_transitions(tx.connection, changed)
+        await store.save_tasks(tx.connection, tasks)
+        await store.keep_evidence(tx.connection, self._new_evidence)
+        await store.write_history(tx.connection, self.drafts)
+        await tx.publish(self.drafts)

@@ -1,0 +1,92 @@
+"""Following patients through what is heard: encounters, and the deeds that show tasks done. One transaction each."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
+from typing import TypeGuard
+
+from services.transitions.announcement import Cause
+from services.transitions.cases import Cases
+from services.transitions.evidence import evidence_in
+from services.transitions.merging import take_over
+from services.transitions.protocols import Library
+from services.transitions.transition import hear, hear_patient
+from shared.events import AnyEvent, Event
+from shared.events.encounters import EncounterFact, PatientMerged, PatientUpdated
+from shared.postgres import Transaction
+
+
+async def track_encounters(tx: Transaction, library: Library, events: Sequence[AnyEvent]) -> None:
+    """Takes a batch of encounter events into effect; the batch is in order per patient and its patients are locked."""
+    news = (event for event in events if not event.snapshot)
+    for is_merge, run in groupby(news, key=lambda event: isinstance(event.fact, PatientMerged)):
+        if is_merge:
+            for event in run:
+                await _merge(tx, library, event)
+        else:
+            await _track(tx, library, list(run))
+
+
+async def _merge(tx: Transaction, library: Library, event: AnyEvent) -> None:
+    if isinstance(event.fact, PatientMerged):
+        await take_over(tx, library, event, event.fact)
+
+
+async def _track(tx: Transaction, library: Library, events: Sequence[AnyEvent]) -> None:
+    survivors = await tx.lock({who for event in events for who in (event.subject, *event.fact.concerns())})
+    encounters = {event.fact.encounter.id for event in events if isinstance(event.fact, EncounterFact)}
+    since = min(_times(event) for event in events)
+    cases = await Cases.load(tx, library, set(survivors.values()), encounters, since=since)
+    for event in events:
+        _follow(cases, library, event, survivors[event.subject])
+    await cases.save(tx)
+
+
+def _follow(cases: Cases, library: Library, event: AnyEvent, patient_id: str) -> None:
+    cause = Cause.of(event)
+    if isinstance(event.fact, PatientUpdated):
+        cases.put(hear_patient(cases.of(patient_id), event.fact.patient), cause)
+    elif _is_of_encounter(event):
+        _follow_encounter(cases, library, event, patient_id, cause)
+
+
+def _follow_encounter(
+    cases: Cases, library: Library, event: Event[EncounterFact], patient_id: str, cause: Cause
+) -> None:
+    key = event.fact.encounter.id
+    before = cases.find(key)
+    after = hear(before, event, patient_id, library.edition)
+    if after is None or after is before:
+        return
+    cases.bring(key, patient_id, cause)
+    case = cases.of(patient_id)
+    told = replace(case, followed={**case.followed, key: after})
+    cases.put(hear_patient(told, event.fact.encounter.patient), cause)
+
+
+async def weigh_evidence(tx: Transaction, library: Library, events: Sequence[AnyEvent]) -> None:
+    """Keeps the deeds that some protocol waits for, and completes what they show done."""
+    heard = [event for event in events if not event.snapshot and event.source != tx.service]
+    asked = [event for event in heard if library.waits_for(event.fact)]
+    if not asked:
+        return
+    survivors = await tx.lock({event.subject for event in asked})
+    since = min(event.time for event in asked)
+    cases = await Cases.load(tx, library, set(survivors.values()), since=since)
+    for event in asked:
+        found = evidence_in(event, survivors[event.subject])
+        if found is not None:
+            cases.put(cases.add_evidence(found), Cause.of(event))
+    await cases.save(tx)
+
+
+def _times(event: AnyEvent) -> datetime:
+    if not isinstance(event.fact, EncounterFact):
+        return event.time
+    encounter = event.fact.encounter
+    return min(at for at in (event.time, encounter.admitted_at, encounter.discharged_at) if at is not None)
+
+
+def _is_of_encounter(event: AnyEvent) -> TypeGuard[Event[EncounterFact]]:
+    return isinstance(event.fact, EncounterFact)
