@@ -54,16 +54,20 @@ _EventDict = MutableMapping[str, Any]
 
 def configure(service: str, *, instance: str = "0", level: int = logging.INFO) -> None:
     """Send everything this process logs, libraries included, to stdout as one JSON object a line."""
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(service=service, instance=instance)
+    whose = {"service": service, "instance": instance}
     structlog.configure(
-        processors=[structlog.contextvars.merge_contextvars, _add_trace, *_ending()],
+        processors=[
+            lambda _logger, _method, line: {**whose, **line},
+            structlog.contextvars.merge_contextvars,
+            _add_trace,
+            *_ending(),
+        ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(),
         cache_logger_on_first_use=False,
     )
     root = logging.getLogger()
-    root.handlers[:] = [_LibraryHandler(service, instance)]
+    root.handlers[:] = [_LibraryHandler(whose)]
     root.setLevel(max(level, logging.INFO))
     for chatty in ("aiokafka", "uvicorn", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
@@ -157,9 +161,9 @@ def _tell_exception(_logger: object, _method: str, line: _EventDict) -> _EventDi
 class _LibraryHandler(logging.Handler):
     """Says what libraries log through `logging`: the template without its arguments, as these may be anything."""
 
-    def __init__(self, service: str, instance: str) -> None:
+    def __init__(self, whose: dict[str, str]) -> None:
         super().__init__()
-        self._whose = {"service": service, "instance": instance}
+        self._whose = whose
         self._log = structlog.wrap_logger(structlog.PrintLogger(), processors=_ending())
 
     @override

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 import sys
@@ -104,5 +105,6 @@ def _listen(service: str, settings: HttpSettings) -> socket.socket:
     try:
         return socket.create_server((settings.host, settings.port), family=family, backlog=BACKLOG)
     except OSError as error:
-        sys.stderr.write(f"{service}: cannot listen on {settings.host}:{settings.port}: {error.strerror}\n")
+        why = os.strerror(error.errno) if error.errno else type(error).__name__
+        sys.stderr.write(f"{service}: cannot listen on {settings.host}:{settings.port}: {why}\n")
         raise SystemExit(1) from None
