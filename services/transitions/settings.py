@@ -1,0 +1,30 @@
+"""Settings of transitions, read once at the start from `TRANSITIONS_…`."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings
+
+from shared.http import HttpSettings, environment
+from shared.kafka import KafkaSettings
+from shared.postgres import PostgresSettings
+
+
+class Settings(BaseSettings):
+    model_config = environment("TRANSITIONS_")
+
+    postgres: PostgresSettings = Field(
+        default=PostgresSettings(user="transitions"), description="The database and this service's role in it."
+    )
+    kafka: KafkaSettings = Field(default=KafkaSettings(), description="The broker.")
+    http: HttpSettings = Field(default=HttpSettings(port=8082), description="Where the API listens.")
+    instance: str = Field(default="0", description="Name of this replica; it keeps its place among the consumers.")
+    protocols: Path = Field(
+        default=Path(__file__).parent / "protocols", description="Folder of the protocols (*.yaml)."
+    )
+    demo: bool = Field(
+        default=False, description="Also ask for the demonstration's tasks, which are due within minutes."
+    )
+    timers_batch: int = Field(
+        default=500, ge=1, le=5000, description="How many due levels of tasks are told in one transaction at most."
+    )
