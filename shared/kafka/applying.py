@@ -4,7 +4,8 @@ Whatever order and however often a batch comes, each event has its effect once a
 applied yet (a gap, a merge whose other half is still to come, a parked patient) is kept as a row.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -27,6 +28,14 @@ class Sorted:
     blocks: dict[str, Block] = field(default_factory=dict)
     awaited: set[str] = field(default_factory=set)
     marks: dict[StreamKey, Mark] = field(default_factory=dict)
+    duplicates: list[AnyEvent] = field(default_factory=list)
+
+    def counted(self) -> Iterator[tuple[str, str, int]]:
+        """(topic, outcome, events), for the counters."""
+        fates = {"applied": self.fresh, "parked": [p.event for p in self.parked], "duplicate": self.duplicates}
+        for outcome, events in fates.items():
+            for topic, count in Counter(event.topic for event in events).items():
+                yield topic, outcome, count
 
 
 def stream_of(event: AnyEvent) -> StreamKey:
@@ -49,10 +58,12 @@ def sort_batch(
         key = stream_of(event)
         verdict = judge(event, out.marks.get(key, known.get(key)), joins_late=joins_late)
         if verdict is Verdict.DUPLICATE:
+            out.duplicates.append(event)
             continue
         if event.subject in blocked or event.subject in out.blocks:
             out.parked.append(item)
-            if verdict is Verdict.FRESH and blocked.get(event.subject) == "gap":
+            why = out.blocks.get(event.subject)
+            if verdict is Verdict.FRESH and (why.reason if why else blocked[event.subject]) == "gap":
                 out.awaited.add(event.subject)
             continue
         barrier = barrier_of(event)

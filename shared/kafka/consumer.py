@@ -15,6 +15,7 @@ from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 from typing_extensions import override
 
+from shared import metrics
 from shared.events import Topic
 from shared.kafka import store
 from shared.kafka.applying import Applier, Handler
@@ -190,16 +191,25 @@ class Consumer:
             return
 
     async def _transact(self, items: Sequence[Item]) -> None:
-        async with self.database.transaction() as tx:
-            for item in items:
-                if item.unreadable:
-                    record = item.record
-                    place = (record.topic, record.partition, self._log_id, record.offset)
-                    await store.bury(
-                        tx.connection, self.name, place, item.unreadable, packed_headers(record), record.value
-                    )
-            await self._applier.apply(tx, [item.parked for item in items if item.parked])
-            await self._move(tx.connection, items)
+        with metrics.CONSUMER_BATCH_SECONDS.labels(self.name).time():
+            async with self.database.transaction() as tx:
+                await self._bury(tx.connection, items)
+                fate = await self._applier.apply(tx, [item.parked for item in items if item.parked])
+                await self._move(tx.connection, items)
+        metrics.CONSUMER_COMMITTED.labels(self.name).set_to_current_time()
+        metrics.CONSUMER_BATCH_EVENTS.labels(self.name).observe(len(items))
+        for topic, outcome, events in fate.counted():
+            metrics.CONSUMED.labels(self.name, topic, outcome).inc(events)
+        for why in fate.blocks.values():
+            metrics.PARKED.labels(self.name, why.reason).inc()
+
+    async def _bury(self, connection: "Connection", items: Sequence[Item]) -> None:
+        for item in items:
+            if item.unreadable:
+                record = item.record
+                place = (record.topic, record.partition, self._log_id, record.offset)
+                await store.bury(connection, self.name, place, item.unreadable, packed_headers(record), record.value)
+                metrics.DEAD_LETTERS.labels(self.name).inc()
 
     async def _move(self, connection: "Connection", items: Sequence[Item]) -> None:
         moves: dict[tuple[str, int], tuple[int, int]] = {}
@@ -212,6 +222,7 @@ class Consumer:
 
     async def _wait(self, error: BaseException, wait: float) -> float:
         self.progress.waiting()
+        metrics.CONSUMER_RETRIES.labels(self.name).inc()
         log.warning("consumer.waiting", consumer=self.name, error=describe(error), seconds=wait)
         await asyncio.sleep(wait)
         return min(wait * 2, LONGEST_WAIT_S)
@@ -233,6 +244,7 @@ class Consumer:
             await store.park(tx.connection, self.name, [item.parked])
             await store.block(tx.connection, self.name, event.subject, Block("failed", describe(error)))
             await self._move(tx.connection, [item])
+        metrics.PARKED.labels(self.name, "failed").inc()
         log.error("consumer.parked", consumer=self.name, event_id=str(event.id), error=describe(error))
 
     def _is_paused(self, item: Item) -> bool:
@@ -259,6 +271,8 @@ class Consumer:
         self.progress.paused = len(self._paused)
         ends = {(p.topic, p.partition): consumer.highwater(p) for p in self._fences}
         self.progress.measure({place: end for place, end in ends.items() if end is not None})
+        for topic, behind in self.progress.lag.items():
+            metrics.CONSUMER_LAG.labels(self.name, topic).set(behind)
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types

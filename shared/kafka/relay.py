@@ -7,6 +7,7 @@ duplicates are harmless, an inversion is not. Kafka's own idempotence is off; th
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -19,8 +20,10 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import murmur2
 
+from shared import metrics
 from shared.kafka import relay_store
 from shared.kafka.failures import describe
+from shared.kafka.gauges import gauge
 from shared.kafka.log import ends, log_id
 from shared.kafka.relay_store import Published, Row
 from shared.kafka.settings import KafkaSettings
@@ -71,6 +74,7 @@ class Relay:
         """Publishes until cancelled; what fails is logged, and begun again."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._maintain())
+            tasks.create_task(gauge(self.database))
             tasks.create_task(self._lead())
 
     async def _lead(self) -> None:
@@ -137,8 +141,10 @@ class Relay:
         while True:
             self.database.published.clear()
             rows = await relay_store.unpublished(self.database.pool, WAVE)
+            metrics.RELAY_ALIVE.set_to_current_time()
             if rows:
-                await self._send(producer, current, rows)
+                with metrics.RELAY_WAVE_SECONDS.time():
+                    await self._send(producer, current, rows)
                 continue
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.database.published.wait(), POLL_S)
@@ -170,7 +176,10 @@ class Relay:
         if published:
             await relay_store.mark(self.database.pool, current, published)
             self.state.published += len(published)
+            for topic, said in Counter(sent.row.topic for sent in published).items():
+                metrics.RELAY_PUBLISHED.labels(topic).inc(said)
         if failure:
+            metrics.RELAY_FAILURES.inc()
             raise failure
 
     async def _wave(self, producer: AIOKafkaProducer, rows: Sequence[Row]) -> Wave:

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import asyncpg
+import pytest
+
 from deploy.local.broker import EmbeddedBroker
 from deploy.topics import create_topics
 from shared.kafka import operating
@@ -19,13 +22,8 @@ async def test_said_events_are_heard_in_order(story: Story, patient: str) -> Non
 
 async def test_a_rolled_back_transaction_says_nothing(story: Story, patient: str) -> None:
     async with running(story.relay().run, story.consumer().run):
-        try:
-            async with story.teller.transaction() as tx:
-                await tx.lock([patient])
-                await tx.publish([story.draft(patient, 1)])
-                raise InterruptedError
-        except InterruptedError:
-            pass
+        with pytest.raises(asyncpg.DivisionByZeroError):
+            await _say_and_fail(story, patient)
         await story.say(patient, 2)
         await story.heard(patient, 2)
 
@@ -98,3 +96,10 @@ async def test_a_raised_epoch_starts_sequences_anew(story: Story, patient: str) 
         await story.heard(patient, 1, 2, 3)
     said = await story.teller.pool.fetch("SELECT epoch, sequence FROM outbox WHERE subject = $1 ORDER BY id", patient)
     assert [tuple(row) for row in said] == [(1, 1), (1, 2), (2, 1)]
+
+
+async def _say_and_fail(story: Story, patient: str) -> None:
+    async with story.teller.transaction() as tx:
+        await tx.lock([patient])
+        await tx.publish([story.draft(patient, 1)])
+        await tx.connection.execute("SELECT 1 / 0")

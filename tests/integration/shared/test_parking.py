@@ -81,6 +81,7 @@ async def test_skipping_the_head_keeps_it_on_record_and_releases_the_rest(story:
             await operating.skip(tx, story.name, patient, version, "entered twice at the desk", "ops-1")
         await story.heard(patient, 2)
     skipped = await story.hearer.pool.fetchrow("SELECT reason, actor, from_sequence FROM skipped_event")
+    assert skipped is not None
     assert tuple(skipped) == ("entered twice at the desk", "ops-1", 1)
 
 
@@ -138,9 +139,14 @@ async def test_a_record_that_is_no_event_becomes_a_dead_letter(story: Story, pat
     producer = AIOKafkaProducer(bootstrap_servers=story.kafka.bootstrap, enable_idempotence=False)
     await producer.start()
     try:
-        await producer.send_and_wait(Topic.FEEDS.value, b"rubbish", key=b"k", headers=[("ce_type", b"care.feed.counted.v1")])
         await producer.send_and_wait(
-            Topic.FEEDS.value, b"{}", key=b"k", headers=[("ce_type", b"care.unheard-of.v9"), ("ce_id", str(uuid7()).encode())]
+            Topic.FEEDS.value, b"rubbish", key=b"k", headers=[("ce_type", b"care.feed.counted.v1")]
+        )
+        await producer.send_and_wait(
+            Topic.FEEDS.value,
+            b"{}",
+            key=b"k",
+            headers=[("ce_type", b"care.unheard-of.v9"), ("ce_id", str(uuid7()).encode())],
         )
     finally:
         await producer.stop()

@@ -1,0 +1,62 @@
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from shared.events import FACTS, Barrier, Draft, UnreadableEventError, headers_of, read_event, uuid7
+from shared.events.operations import FeedCounted
+
+NOW = datetime(2026, 3, 6, 15, 0, tzinfo=timezone(timedelta(hours=-6)))
+
+
+def draft() -> Draft:
+    return Draft(
+        fact=FeedCounted(feed="f", minute=NOW, total=3), subject="p", time=NOW, correlation_id="c", causation_id="m",
+        version=4, late=True,
+    )  # fmt: skip
+
+
+def test_what_is_said_is_read_again() -> None:
+    said = draft()
+    after = Barrier(subject="r", sequence=7)
+    headers = headers_of(said, source="intake", sequence=12, epoch=2, recorded=NOW, after=after)
+    event = read_event("care.feeds.v1", headers, said.fact.model_dump_json().encode())
+    assert event is not None
+    assert (event.id, event.source, event.subject, event.sequence, event.epoch) == (said.id, "intake", "p", 12, 2)
+    assert (event.late, event.inferred, event.version, event.after) == (True, False, 4, after)
+    assert event.time == datetime(2026, 3, 6, 21, 0, tzinfo=UTC)
+    assert event.fact == said.fact
+
+
+def test_the_sequence_sorts_as_text() -> None:
+    first, second = (dict(headers_of(draft(), source="s", sequence=n, epoch=1, recorded=NOW)) for n in (9, 10))
+    assert first["ce_patientsequence"] < second["ce_patientsequence"]
+
+
+def test_an_unknown_type_is_nothing_to_do() -> None:
+    assert read_event("t", [("ce_type", b"care.newer.thing.v1")], b"{}") is None
+
+
+@pytest.mark.parametrize("missing", ["ce_type", "ce_id", "ce_subject", "ce_patientsequence", "ce_time"])
+def test_a_missing_attribute_is_named(missing: str) -> None:
+    headers = [h for h in headers_of(draft(), source="s", sequence=1, epoch=1, recorded=NOW) if h[0] != missing]
+    with pytest.raises(UnreadableEventError, match=missing):
+        read_event("care.feeds.v1", headers, draft().fact.model_dump_json().encode())
+
+
+def test_a_value_that_does_not_fit_is_told_without_its_content() -> None:
+    headers = headers_of(draft(), source="s", sequence=1, epoch=1, recorded=NOW)
+    with pytest.raises(UnreadableEventError) as told:
+        read_event("care.feeds.v1", headers, b'{"feed": "DOE^JANE"}')
+    assert "JANE" not in str(told.value)
+
+
+def test_uuid7_sorts_by_time_and_says_its_version() -> None:
+    ids = [uuid7() for _ in range(200)]
+    assert all(one.version == 7 and one.variant == "specified in RFC 4122" for one in ids)
+    assert [one.int >> 80 for one in ids] == sorted(one.int >> 80 for one in ids)
+
+
+def test_every_type_is_named_once_and_versioned() -> None:
+    names = [fact.TYPE for fact in FACTS]
+    assert len(set(names)) == len(names)
+    assert all(name.startswith("care.") and name.endswith(".v1") for name in names)
