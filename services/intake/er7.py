@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
+FALLBACK_CHARSET = "cp1252"
 NULL = '""'
 """The sender's "delete what you have", as opposed to an empty field: "no change"."""
 
@@ -98,7 +99,7 @@ class Message:
         return Segment(line.split(self.separators.field), self.separators)
 
 
-def read(raw: bytes, fallback_charset: str = "cp1252") -> Message:
+def read(raw: bytes, fallback_charset: str = FALLBACK_CHARSET) -> Message:
     """Decodes and splits. Raises NoHeaderError when there is no MSH to take the separators from."""
     doubts: list[str] = []
     text = _decode(raw, fallback_charset, doubts)

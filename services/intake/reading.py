@@ -141,7 +141,7 @@ class _Reader:
             ((name, m.at) for name, m in (("EVN-6", happened), ("EVN-2", recorded), ("MSH-7", sent)) if m),
             ("received", self.received),
         )
-        retired = self._retired() if trigger in MERGES else ()
+        retired = self._retired(found) if trigger in MERGES else ()
         visit = None if trigger in MERGES | PATIENT_ONLY else self._visit(found)
         fact = None
         if visit:
@@ -171,12 +171,14 @@ class _Reader:
         self.moments[name] = (moment.at.isoformat(), moment.precision.value, moment.offset)
         return moment
 
-    def _retired(self) -> tuple[Identifier, ...]:
+    def _retired(self, survivor: tuple[Identifier, ...]) -> tuple[Identifier, ...]:
+        """MRG-1, first the identifier of the kind that stands for the survivor."""
         merge = self.source.first("MRG")
         found = person.assigned(person.identifiers(merge, 1, self.feed)) if merge else ()
         if not found:
             raise _missing("MRG^1^1", Reason.MISSING_RETIRED_PATIENT, "MRG-1 has no identifier")
-        return found
+        kind = (survivor[0].authority, survivor[0].type)
+        return tuple(sorted(found, key=lambda one: (one.authority, one.type) != kind))
 
     def _visit(self, found: tuple[Identifier, ...]) -> Identifier:
         """PV1-19, else the account (PID-18), else the patient's identifier with the time of admission (PV1-44)."""

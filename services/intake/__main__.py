@@ -1,0 +1,38 @@
+"""`python -m services.intake`: the composition root."""
+
+import sys
+
+import asyncpg
+import uvloop
+from pydantic import ValidationError
+from yaml import YAMLError
+
+from services.intake.app import build
+from services.intake.settings import Settings
+from shared.http import read_settings, serve
+from shared.telemetry import configure, describe_error
+
+
+async def run(settings: Settings) -> None:
+    try:
+        app, background = await build(settings)
+    except (ValidationError, YAMLError) as error:
+        sys.stderr.write(f"INTAKE_FEEDS_FILE: {settings.feeds_file} does not fit:\n{error}\n")
+        raise SystemExit(2) from None
+    except FileNotFoundError:
+        sys.stderr.write(f"INTAKE_FEEDS_FILE: saw {settings.feeds_file}, wants a readable file\n")
+        raise SystemExit(2) from None
+    except (OSError, asyncpg.PostgresError) as error:
+        sys.stderr.write(f"intake: cannot reach the database: {describe_error(error)}\n")
+        raise SystemExit(1) from None
+    await serve(app, settings.http, *background)
+
+
+def main() -> None:
+    settings = read_settings(Settings)
+    configure("intake", instance=settings.instance)
+    uvloop.run(run(settings))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+"""The composition of intake: settings in, application and background work out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import asyncpg
+from fastapi import FastAPI
+
+from services.intake import operating
+from services.intake.api import messages_router, patients_router
+from services.intake.counting import Counting
+from services.intake.feeds import read_feeds
+from services.intake.mllp import Listener
+from services.intake.receiving import Reception
+from services.intake.sealing import Seal
+from services.intake.settings import Settings
+from shared.http import Check, NotReadyError, create_app, operations_router
+from shared.kafka import Relay
+from shared.postgres import Database, open_database
+from shared.telemetry import log
+
+MAINTAIN_EVERY_S = 3600.0
+
+
+async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitable[None]]]]:
+    """The HTTP application and what runs beside it: listener with group commit, relay, counting, maintenance.
+
+    Raises OSError, ValueError or asyncpg.PostgresError when feeds or database can't be used.
+    """
+    feeds = read_feeds(settings.feeds_file)
+    database = await open_database("intake", settings.postgres)
+    seal = Seal(settings.raw_key_bytes)
+    reception = Reception(database, seal)
+    listener = Listener(settings.mllp, feeds, reception)
+    relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
+
+    async def store_takes_messages() -> None:
+        if reception.store_failures:
+            raise NotReadyError("messages cannot be stored now")
+
+    app = create_app(
+        "intake",
+        database=database,
+        settings=settings.http,
+        routers=[
+            messages_router(database, feeds, reception, seal),
+            patients_router(database, feeds),
+            operations_router(
+                database, consumer=None, relay=relay, snapshot=operating.tell_open_stays, own_hops=operating.held_hop
+            ),
+        ],
+        ready=[Check("store", store_takes_messages)],
+    )
+    app.state.listener, app.state.database = listener, database
+
+    async def take_in() -> None:
+        await receive(listener, reception)
+
+    async def maintain() -> None:
+        await keep_partitions(database)
+
+    return app, [take_in, relay.run, Counting(database, feeds).run, maintain]
+
+
+async def receive(listener: Listener, reception: Reception) -> None:
+    """Listens and commits. When cancelled: reads no more, settles and answers what has come, then ends."""
+    committing = asyncio.create_task(reception.run(), name="reception")
+    listening = asyncio.create_task(listener.run(), name="listener")
+    try:
+        await asyncio.wait({committing, listening}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        listening.cancel()
+        with suppress(asyncio.CancelledError):
+            await listening
+        await reception.drain(listener.settings.drain_timeout_s)
+        committing.cancel()
+        with suppress(asyncio.CancelledError):
+            await committing
+
+
+async def keep_partitions(database: Database) -> None:
+    while True:
+        try:
+            await database.pool.execute("SELECT message_maintain()")
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("maintenance failed", error=error, retry_in=MAINTAIN_EVERY_S)
+        await asyncio.sleep(MAINTAIN_EVERY_S)

@@ -1,0 +1,116 @@
+"""One message on its way in: bytes, what they say as far as it can be told without the database, and who waits."""
+
+import asyncio
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import UUID
+
+from services.intake import er7, reading
+from services.intake.feeds import Feed, Feeds
+from services.intake.message import AdtMessage, Heading, Outcome, Reason, UnacceptableError, Verdict
+from shared.events import uuid7
+
+UNKNOWN_FEED = "unknown"
+_NO_FEED_VERDICT = Verdict(Outcome.REJECTED, "AR", Reason.UNKNOWN_SENDER, 204, "MSH^1^3", "sender is not known here")
+_NO_HEADER_VERDICT = Verdict(Outcome.REJECTED, "AR", Reason.NO_HEADER, 100, "", "no MSH segment")
+_FAILED_VERDICT = Verdict(Outcome.HELD, reason=Reason.RULE_FAILED)
+
+
+@dataclass(slots=True, eq=False)
+class Arrival:
+    """`verdict` is set when reading alone decided; otherwise `adt` goes to the rules. `done` resolves to the final one.
+
+    A replay is a message of the log that is read and applied once more.
+    """
+
+    id: UUID
+    received: datetime
+    raw: bytes
+    digest: bytes
+    feed: Feed | None
+    heading: Heading | None
+    adt: AdtMessage | None
+    verdict: Verdict | None
+    doubts: tuple[str, ...] = ()
+    is_replay: bool = False
+    done: "asyncio.Future[Verdict]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def feed_name(self) -> str:
+        return self.feed.name if self.feed else UNKNOWN_FEED
+
+    @property
+    def control_id(self) -> str:
+        return self.heading.control_id if self.heading else ""
+
+    @property
+    def trigger(self) -> str:
+        """`A01`; for other types `ORU^R01`; empty when it can't be told."""
+        if self.heading is None:
+            return ""
+        if self.heading.type in {"ADT", ""}:
+            return self.heading.trigger
+        return f"{self.heading.type}^{self.heading.trigger}".rstrip("^")
+
+    @property
+    def key(self) -> tuple[str, str, bytes]:
+        return (self.feed_name, self.control_id, self.digest)
+
+
+def read_arrival(
+    raw: bytes, feeds: Feeds, host: str, *, message_id: UUID | None = None, received: datetime | None = None
+) -> Arrival:
+    """Reads a message that came from `host`. Never raises for its content: what is wrong becomes the verdict."""
+    arrival = Arrival(
+        id=message_id or uuid7(),
+        received=received or datetime.now(UTC),
+        raw=raw,
+        digest=hashlib.sha256(raw).digest(),
+        feed=None,
+        heading=None,
+        adt=None,
+        verdict=None,
+        is_replay=message_id is not None,
+    )
+    try:
+        _read(arrival, feeds, host)
+    except er7.NoHeaderError:
+        arrival.verdict = _NO_HEADER_VERDICT
+    except UnacceptableError as refused:
+        arrival.verdict = refused.verdict
+    except Exception:  # noqa: BLE001  (an error of ours in reading must cost neither the bytes nor the feed)
+        arrival.verdict = _FAILED_VERDICT
+    return arrival
+
+
+def _read(arrival: Arrival, feeds: Feeds, host: str) -> None:
+    message = er7.read(arrival.raw)
+    arrival.heading = reading.heading_of(message)
+    arrival.feed = feeds.find(*reading.sender_of(message), host)
+    if arrival.feed is None:
+        raise UnacceptableError(_NO_FEED_VERDICT)
+    if "MSH-18" in message.doubts and arrival.feed.fallback_charset != er7.FALLBACK_CHARSET:
+        message = er7.read(arrival.raw, arrival.feed.fallback_charset)
+    arrival.doubts = tuple(dict.fromkeys(message.doubts))
+    adt = reading.interpret(message, arrival.heading, arrival.feed, arrival.received, arrival.digest.hex())
+    arrival.adt, arrival.doubts = adt, adt.doubts
+
+
+def spoiled_arrival(raw: bytes, reason: Reason) -> Arrival:
+    """What is left of a frame that never became a message: kept as evidence."""
+    verdict = Verdict(Outcome.REJECTED, "AR", reason, 100, "", reason.value.replace("-", " "))
+    heading = None
+    with suppress(er7.NoHeaderError):
+        heading = reading.heading_of(er7.read(raw))
+    return Arrival(
+        id=uuid7(),
+        received=datetime.now(UTC),
+        raw=raw,
+        digest=hashlib.sha256(raw).digest(),
+        feed=None,
+        heading=heading,
+        adt=None,
+        verdict=verdict,
+    )

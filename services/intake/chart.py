@@ -1,0 +1,135 @@
+"""The working set of one group of messages: patients and stays as loaded, and as the rules change them. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from services.intake import describing, lifecycle
+from services.intake import patient as people
+from services.intake.announcing import Announced, Cause, Change, announce
+from services.intake.arrival import Arrival
+from services.intake.describing import StayIdentity
+from services.intake.encounter import EMPTY, EncounterState
+from services.intake.message import AdtMessage, Outcome, Reason, StayFact, Verdict
+from services.intake.patient import Record
+from services.intake.person import IDENTIFIERS
+from shared.events import Draft, uuid7
+from shared.events.encounters import PatientUpdated
+from shared.events.people import Identifier, PatientSummary
+
+ACCEPTED = Verdict(Outcome.ACCEPTED)
+
+
+@dataclass(slots=True)
+class Patient:
+    id: str
+    version: int = 0
+    record: Record = ()
+    is_touched: bool = False
+
+    def summary(self) -> PatientSummary:
+        return people.summarise(self.id, self.record)
+
+
+@dataclass(slots=True)
+class Stay:
+    """`older` are the facts in the store, loaded only where one of the group's sorts before what is known."""
+
+    identity: StayIdentity
+    patient_id: str
+    version: int = 0
+    state: EncounterState = EMPTY
+    announced: tuple[Announced, ...] = ()
+    older: list[StayFact] = field(default_factory=list)
+    fresh: list[tuple[UUID, StayFact]] = field(default_factory=list)
+
+    def take(self, message_id: UUID, fact: StayFact) -> bool:
+        """Applies the fact; answers whether it came late, so that everything was folded again."""
+        follows = lifecycle.follows(self.state, fact)
+        self.fresh.append((message_id, fact))
+        if follows:
+            self.state = lifecycle.apply(self.state, fact)
+        else:
+            self.state = lifecycle.fold([*self.older, *(known for _, known in self.fresh)])
+        self.version += 1
+        return not follows
+
+
+@dataclass(slots=True)
+class Effect:
+    """What one message did."""
+
+    arrival: Arrival
+    verdict: Verdict
+    patient_id: str | None = None
+    encounter_id: UUID | None = None
+    drafts: list[Draft] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Chart:
+    """`surviving` says for every record of the group which one it was merged into (itself, if none)."""
+
+    surviving: dict[str, str]
+    patients: dict[str, Patient] = field(default_factory=dict)
+    stays: dict[Identifier, Stay] = field(default_factory=dict)
+
+    def take(self, arrival: Arrival, record_id: str) -> Effect:
+        """Applies one message that says something of a patient."""
+        adt = arrival.adt
+        if adt is None or arrival.feed is None:
+            raise ValueError("the message has nothing to apply")
+        patient_id = self.surviving[record_id]
+        stay = self.stays.get(adt.visit) if adt.visit else None
+        if stay and stay.patient_id != patient_id:
+            # Which of the two patients the visit belongs to, only the sender can tell: nobody is told anything.
+            return Effect(arrival, Verdict(Outcome.HELD, reason=Reason.VISIT_OF_ANOTHER_PATIENT), patient_id)
+        patient = self.patients.setdefault(patient_id, Patient(patient_id))
+        effect = Effect(arrival, ACCEPTED, patient_id)
+        effect.drafts += self._learn(patient, arrival, adt, is_retired=record_id != patient_id)
+        if adt.visit and adt.fact:
+            if stay is None:
+                identity = StayIdentity(uuid7(), adt.visit, arrival.feed.name, arrival.feed.facility)
+                stay = self.stays[adt.visit] = Stay(identity, patient_id)
+            effect.encounter_id = stay.identity.id
+            effect.drafts += _tell(stay, patient, arrival, adt, adt.fact)
+        return effect
+
+    def _learn(self, patient: Patient, arrival: Arrival, adt: AdtMessage, *, is_retired: bool) -> Iterable[Draft]:
+        said = adt.demographics
+        if is_retired:
+            # The message still uses a number that was merged away: the survivor's own numbers stay.
+            said = {name: value for name, value in said.items() if not name.startswith(IDENTIFIERS)}
+        known = patient.record
+        patient.record = people.learn(known, adt.order, said)
+        patient.is_touched = True
+        patient.version += 1
+        if not known and adt.visit:  # a new patient is told with the stay
+            return
+        now = patient.summary()
+        changed = people.differences(people.summarise(patient.id, known), now)
+        if changed:
+            yield Draft(
+                fact=PatientUpdated(patient=now, changed=changed),
+                subject=patient.id,
+                time=adt.occurred,
+                correlation_id=patient.id,
+                causation_id=str(arrival.id),
+                version=patient.version,
+            )
+
+
+def _tell(stay: Stay, patient: Patient, arrival: Arrival, adt: AdtMessage, fact: StayFact) -> list[Draft]:
+    before, is_new = stay.state, stay.version == 0
+    late = stay.take(arrival.id, fact)
+    drafts, stay.announced = announce(
+        Change(
+            announced=stay.announced,
+            state=stay.state,
+            encounter=describing.describe(stay.identity, stay.version, stay.state, patient.summary()),
+            changed=() if is_new else describing.differences(before, stay.state),
+            is_new=is_new,
+            cause=Cause(str(arrival.id), adt.occurred, late),
+        )
+    )
+    return drafts

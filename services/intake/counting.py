@@ -1,0 +1,116 @@
+"""What each feed sent in each minute, told on care.feeds.v1, zeros too: zero is silence, no count is a fault of ours."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import asyncpg
+
+from services.intake.feeds import Feeds
+from shared.events import Draft
+from shared.events.operations import FeedCounted, TriggerCount
+from shared.metrics import MESSAGES_HELD
+from shared.postgres import Database, Transaction
+from shared.telemetry import log
+
+if TYPE_CHECKING:
+    from services.intake.store import Connection
+
+CHECK_EVERY_S = 5.0
+# A minute is counted this long after its end: what came in its last moment has then been committed.
+SETTLED_AFTER = timedelta(seconds=8)
+# After a standstill of ours only the last minutes are told: older silence would be news of the wrong thing.
+TOLD_BACK = timedelta(minutes=5)
+
+COUNTS = """
+SELECT feed, trigger, outcome, count(*)::int AS count FROM message
+WHERE id >= first_id($1) AND id < first_id($1 + interval '1 minute') GROUP BY 1, 2, 3
+UNION ALL
+SELECT feed, trigger, 'duplicate', count FROM duplicates WHERE minute = $1
+ORDER BY 1, 2, 3
+"""
+LAST_RECEIVED = """
+SELECT DISTINCT ON (f.feed) f.feed, m.received_at FROM unnest($1::text[]) AS f (feed)
+CROSS JOIN LATERAL (SELECT received_at FROM message m WHERE m.feed = f.feed ORDER BY id DESC LIMIT 1) m
+"""
+SEEN = "SELECT DISTINCT feed FROM message WHERE id >= first_id(now() - interval '24 hours')"
+TAKE = """
+INSERT INTO counted_minute (feed, minute) SELECT f, $2 FROM unnest($1::text[]) f ORDER BY f
+ON CONFLICT DO NOTHING RETURNING feed
+"""
+LAST_MINUTE = "SELECT max(minute) FROM counted_minute"
+FORGET = "DELETE FROM counted_minute WHERE minute < $1"
+FORGET_DUPLICATES = "DELETE FROM duplicates WHERE minute < $1"
+KEPT = timedelta(days=2)
+HELD = "SELECT feed, count(*) AS count FROM message WHERE outcome = 'held' GROUP BY feed"
+
+
+class Counting:
+    """Several replicas may count: who inserts a minute's row says its count."""
+
+    def __init__(self, database: Database, feeds: Feeds) -> None:
+        self._database = database
+        self._feeds = feeds
+
+    async def run(self) -> None:
+        while True:
+            try:
+                await self.count()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("counting failed", error=error)
+            await asyncio.sleep(CHECK_EVERY_S)
+
+    async def count(self) -> int:
+        """Says every settled minute that was not said yet; answers how many counts were said."""
+        said = 0
+        async with self._database.transaction() as tx:
+            now = await tx.now()
+            last = await tx.connection.fetchval(LAST_MINUTE)
+            settled = _minute(now - SETTLED_AFTER) - timedelta(minutes=1)
+            minute = max(last + timedelta(minutes=1), settled - TOLD_BACK) if last else settled
+            while minute <= settled:
+                said += await self._say(tx, minute)
+                minute += timedelta(minutes=1)
+            await tx.connection.execute(FORGET, now - KEPT)
+            await tx.connection.execute(FORGET_DUPLICATES, now - KEPT)
+            await _show_held(tx.connection)
+        return said
+
+    async def _say(self, tx: Transaction, minute: datetime) -> int:
+        seen = [row["feed"] for row in await tx.connection.fetch(SEEN)]
+        names = sorted({*(feed.name for feed in self._feeds.feeds), *seen})
+        taken = [row["feed"] for row in await tx.connection.fetch(TAKE, names, minute)]
+        if not taken:
+            return 0
+        await tx.lock(taken)
+        counts: dict[str, list[TriggerCount]] = {name: [] for name in taken}
+        for row in await tx.connection.fetch(COUNTS, minute):
+            if row["feed"] in counts:
+                counts[row["feed"]].append(
+                    TriggerCount(trigger=row["trigger"], outcome=row["outcome"], count=row["count"])
+                )
+        last = {row["feed"]: row["received_at"] for row in await tx.connection.fetch(LAST_RECEIVED, taken)}
+        await tx.publish([self._draft(name, minute, counts[name], last.get(name)) for name in sorted(taken)])
+        return len(taken)
+
+    def _draft(self, name: str, minute: datetime, counts: list[TriggerCount], last: Any) -> Draft:
+        facility = next((feed.facility.code for feed in self._feeds.feeds if feed.name == name), None)
+        fact = FeedCounted(
+            feed=name,
+            facility=facility,
+            minute=minute,
+            total=sum(one.count for one in counts),
+            counts=tuple(counts),
+            last_received_at=last,
+        )
+        return Draft(fact=fact, subject=name, time=minute, correlation_id=name, causation_id=name)
+
+
+async def _show_held(connection: "Connection") -> None:
+    MESSAGES_HELD.clear()
+    for row in await connection.fetch(HELD):
+        MESSAGES_HELD.labels(row["feed"]).set(row["count"])
+
+
+def _minute(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0)

@@ -1,0 +1,59 @@
+"""A merge (A40): two records are one person. The retired one redirects to the survivor for ever after."""
+
+from services.intake import patient as people
+from services.intake import store
+from services.intake.arrival import Arrival
+from services.intake.chart import ACCEPTED, Chart, Effect, Patient
+from services.intake.message import Outcome, Reason, Verdict
+from services.intake.patient import Merge, judge_merge
+from shared.events import Draft
+from shared.events.encounters import PatientMerged
+from shared.postgres import Transaction
+
+CYCLE = Verdict(Outcome.HELD, reason=Reason.MERGE_CYCLE)
+
+
+async def merge(tx: Transaction, chart: Chart, arrival: Arrival, survivor_record: str, retired_record: str) -> Effect:
+    """Applies a merge of two locked records. The survivor's demographics are those of the message."""
+    adt = arrival.adt
+    if adt is None:
+        raise ValueError("the message has nothing to apply")
+    survivor, retired = chart.surviving[survivor_record], chart.surviving[retired_record]
+    asked = judge_merge(retired_record, survivor_record, chart.surviving)
+    if asked is Merge.CYCLE:
+        return Effect(arrival, CYCLE, survivor)
+    effect = Effect(arrival, ACCEPTED, survivor)
+    patient = chart.patients.setdefault(survivor, Patient(survivor))
+    if survivor_record == survivor:
+        patient.record = people.learn(patient.record, adt.order, adt.demographics)
+        patient.version += 1
+        patient.is_touched = True
+    if asked is Merge.NEW:
+        await store.reparent(tx.connection, retired, survivor)
+        await tx.alias(retired, survivor)
+        effect.drafts += _drafts(arrival, patient, retired)
+    return effect
+
+
+def _drafts(arrival: Arrival, patient: Patient, retired: str) -> tuple[Draft, Draft]:
+    """Said on both keys; the survivor's copy takes effect after the retired one's."""
+    fact = PatientMerged(patient=patient.summary(), retired=retired, survivor=patient.id)
+    time = arrival.adt.occurred if arrival.adt else arrival.received
+    closing = Draft(
+        fact=fact,
+        subject=retired,
+        time=time,
+        correlation_id=patient.id,
+        causation_id=str(arrival.id),
+        version=patient.version,
+    )
+    joining = Draft(
+        fact=fact,
+        subject=patient.id,
+        time=time,
+        correlation_id=patient.id,
+        causation_id=str(arrival.id),
+        version=patient.version,
+        after=closing,
+    )
+    return closing, joining

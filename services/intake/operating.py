@@ -1,0 +1,52 @@
+"""What operations ask of intake beside the common routes: open stays told again, and the messages that are held."""
+
+from collections.abc import Sequence
+
+from services.intake import store
+from services.intake.describing import describe
+from shared.events import Draft
+from shared.events.encounters import EncounterSnapshot
+from shared.kafka.operating import Hop
+from shared.postgres import Database, Transaction
+
+PAGE = 500
+HELD = """
+SELECT count(*) AS count, extract(epoch FROM clock_timestamp() - min(received_at))::float8 AS oldest
+FROM message WHERE outcome = 'held'
+"""
+
+
+async def tell_open_stays(tx: Transaction) -> int:
+    """One snapshot event for each open stay, under the patients' locks; nothing has happened."""
+    told, after = 0, None
+    while True:
+        stays = await store.open_stays(tx.connection, after, PAGE)
+        if not stays:
+            return told
+        after = stays[-1].identity.id
+        await tx.lock({stay.patient_id for stay in stays})
+        # Read again under the locks: they may have moved on meanwhile.
+        stays = await store.stays_by_id(tx.connection, [stay.identity.id for stay in stays])
+        patients = await store.load_patients(tx.connection, {stay.patient_id for stay in stays})
+        now = await tx.now()
+        drafts = []
+        for stay in stays:
+            encounter = describe(stay.identity, stay.version, stay.state, patients[stay.patient_id].summary())
+            drafts.append(
+                Draft(
+                    fact=EncounterSnapshot(encounter=encounter),
+                    subject=stay.patient_id,
+                    time=now,
+                    correlation_id=str(stay.identity.id),
+                    causation_id=str(stay.identity.id),
+                    version=stay.version,
+                    snapshot=True,
+                )
+            )
+        await tx.publish(drafts)
+        told += len(drafts)
+
+
+async def held_hop(database: Database) -> Sequence[Hop]:
+    row = await database.pool.fetchrow(HELD)
+    return [Hop(name="held", count=row["count"], oldest_seconds=row["oldest"])] if row else []
