@@ -135,9 +135,12 @@ def _wiring(program: str, role: str, settings: StackSettings, server: EmbeddedPo
         f"{prefix}_POSTGRES__USER": role,
         f"{prefix}_POSTGRES__PASSWORD": server.keys.password(role),
         f"{prefix}_KAFKA__BOOTSTRAP": kafka_settings(settings).bootstrap,
+        # The embedded broker delays each group join by eight seconds, and there is one replica of each service here.
+        f"{prefix}_KAFKA__ASSIGNMENT": "all" if settings.kafka == "embedded" else "group",
         f"{prefix}_HTTP__HOST": settings.host,
         f"{prefix}_HTTP__PORT": str(settings.port_of(program)),
         f"{prefix}_HTTP__ISSUER": settings.url_of("issuer"),
+        f"{prefix}_HTTP__DRAIN_SECONDS": "1",
     }
 
 
@@ -145,7 +148,11 @@ def _own(service: str, settings: StackSettings, server: EmbeddedPostgres) -> dic
     """What one service needs beside the wiring. A variable that the operator has set is left as it is."""
     match service:
         case "intake":
-            fixed = {"INTAKE_MLLP__HOST": settings.host, "INTAKE_MLLP__PORT": str(settings.mllp_port)}
+            fixed = {
+                "INTAKE_MLLP__HOST": settings.host,
+                "INTAKE_MLLP__PORT": str(settings.mllp_port),
+                "INTAKE_MLLP__DRAIN_TIMEOUT_S": "1.5",
+            }
             return fixed | _unless_set({"INTAKE_RAW_KEY": server.keys.raw_key})
         case "transitions":
             return _unless_set({"TRANSITIONS_DEMO": str(settings.demo).lower()})
@@ -157,9 +164,8 @@ def _own(service: str, settings: StackSettings, server: EmbeddedPostgres) -> dic
                 }
             )
         case "dashboard":
-            others = [name for name in SERVICES if name != "dashboard"]
-            urls = {f"DASHBOARD_SERVICES__{name.upper()}": settings.url_of(name) for name in others}
-            return urls | {"DASHBOARD_ISSUER_LOGIN": f"{settings.url_of('issuer')}/login"}
+            urls = {f"DASHBOARD_SERVICES__{name.upper()}": settings.url_of(name) for name in SERVICES}
+            return urls | {"DASHBOARD_ISSUER_LOGIN": settings.url_of("issuer")}
         case _:
             return {}
 

@@ -16,7 +16,7 @@ from services.intake.receiving import Reception
 from services.intake.sealing import Seal
 from services.intake.settings import Settings
 from shared.http import Check, NotReadyError, create_app, operations_router
-from shared.kafka import Relay
+from shared.kafka import Consumer, Relay
 from shared.postgres import Database, open_database
 from shared.telemetry import log
 
@@ -34,6 +34,10 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
     reception = Reception(database, seal)
     listener = Listener(settings.mllp, feeds, reception)
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
+    # Intake hears nothing but requests to publish again.
+    consumer = Consumer(
+        database=database, kafka=settings.kafka, name="intake", handlers={}, instance=settings.instance
+    )
 
     async def store_takes_messages() -> None:
         if reception.store_failures:
@@ -47,7 +51,7 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
             messages_router(database, feeds, reception, seal),
             patients_router(database, feeds),
             operations_router(
-                database, consumer=None, relay=relay, snapshot=operating.tell_open_stays, own_hops=operating.held_hop
+                database, consumer=consumer, relay=relay, snapshot=operating.tell_open_stays, own_hops=operating.held_hop
             ),
         ],
         ready=[Check("store", store_takes_messages)],
@@ -60,7 +64,7 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
     async def maintain() -> None:
         await keep_partitions(database)
 
-    return app, [take_in, relay.run, Counting(database, feeds).run, maintain]
+    return app, [take_in, relay.run, consumer.run, Counting(database, feeds).run, maintain]
 
 
 async def receive(listener: Listener, reception: Reception) -> None:
