@@ -1,0 +1,196 @@
+"""The delivery loop: claim what is due, post it outside any transaction, close many results in one.
+
+Nothing here holds a database connection while a recipient's server thinks. A process that dies between the post and
+the closing leaves a lease behind; it is given back, and the notice goes out again under the same webhook-id.
+"""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+
+import asyncpg
+
+from services.notifications.closing import Finished, close_attempts, strand
+from services.notifications.notices import provider_notice
+from services.notifications.posting import Poster
+from services.notifications.retrying import FAILURES_TO_OPEN, SCHEDULE, Answer, Outcome, judge
+from services.notifications.signing import SecretBox, UnreadableSecretError, headers_for
+from services.notifications.store import sending
+from shared.metrics import DELIVERIES_OLDEST_SECONDS, DELIVERIES_WAITING
+from shared.postgres import Database
+from shared.telemetry import log
+
+if TYPE_CHECKING:
+    from services.notifications.store import Record
+
+T = TypeVar("T")
+
+CLAIMED_AT_ONCE = 200
+CLOSED_AT_ONCE = 500
+STRANDED_AT_ONCE = 500
+STORE_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How the loop runs. `lease` must outlast an attempt's total time and a stalled database."""
+
+    in_flight: int = 512
+    lease: timedelta = timedelta(seconds=60)
+    poll_seconds: float = 0.1
+    sweep_seconds: float = 5.0
+    settle_seconds: float = 3.0
+    away_seconds: float = 0.5
+    schedule: Sequence[timedelta] = field(default=SCHEDULE)
+
+
+class Deliverer:
+    """One per process. `owner` must be a name that no other living process bears."""
+
+    def __init__(self, *, database: Database, poster: Poster, box: SecretBox, owner: str, pace: Pace) -> None:
+        self._database = database
+        self._poster = poster
+        self._box = box
+        self._owner = owner
+        self._pace = pace
+        self._due = asyncio.Event()
+        self._finished: asyncio.Queue[Finished] = asyncio.Queue()
+        self._attempts: set[asyncio.Task[None]] = set()
+        self._taken: Counter[UUID] = Counter()
+        self._secrets: dict[bytes, bytes] = {}
+        self.claimed_at = time.monotonic()
+
+    def wake(self) -> None:
+        """Something may have become due; safe to call at any time."""
+        self._due.set()
+
+    async def run(self) -> None:
+        """Until cancelled; then what is under way gets `settle_seconds` to end and be closed."""
+        await self._patiently(self._release_own)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._claim_on())
+                group.create_task(self._close_on())
+                group.create_task(self._sweep_on())
+        finally:
+            await self._settle()
+
+    async def _claim_on(self) -> None:
+        while True:
+            self._due.clear()
+            claimed = await self._patiently(self._claim)
+            if not claimed:
+                await self._wait_for_work()
+
+    async def _wait_for_work(self) -> None:
+        try:
+            async with asyncio.timeout(self._pace.poll_seconds):
+                await self._due.wait()
+        except TimeoutError:
+            pass
+
+    async def _claim(self) -> int:
+        free = self._pace.in_flight - len(self._attempts)
+        if free <= 0:
+            return 0
+        rows = await sending.claim(
+            self._database.pool,
+            owner=self._owner,
+            lease=self._pace.lease,
+            busy=self._taken,
+            limit=min(free, CLAIMED_AT_ONCE),
+            circuit=FAILURES_TO_OPEN,
+        )
+        self.claimed_at = time.monotonic()
+        for row in rows:
+            self._taken[row["endpoint_id"]] += 1
+            attempt = asyncio.create_task(self._attempt(row))
+            self._attempts.add(attempt)
+            attempt.add_done_callback(self._attempts.discard)
+        return len(rows)
+
+    async def _attempt(self, row: "Record") -> None:
+        try:
+            answer = await self._post(row)
+        except UnreadableSecretError:
+            answer = Answer(outcome=Outcome.SECRET_UNREADABLE)
+        except Exception as error:  # noqa: BLE001  (a fault of one notice must not end the deliveries of all)
+            log.error("attempt failed", delivery_id=row["id"], endpoint_id=row["endpoint_id"], exc_info=error)
+            answer = Answer(outcome=Outcome.CONNECTION_LOST)
+        number = row["attempts"] - row["first_attempt"] + 1
+        verdict = judge(answer, number, random.random(), self._pace.schedule)  # noqa: S311  (spreads load, no secret)
+        self._finished.put_nowait(Finished(row=row, answer=answer, verdict=verdict))
+
+    async def _post(self, row: "Record") -> Answer:
+        body = provider_notice(row).model_dump_json(exclude_none=True).encode()
+        headers = headers_for(self._keys(row), str(row["id"]), datetime.now(UTC), body)
+        return await self._poster.post(row["url"], headers, body)
+
+    def _keys(self, row: "Record") -> list[bytes]:
+        sealed = [row["secret"], row["previous_secret"] if row["previous_valid"] else None]
+        return [self._opened(row["endpoint_id"], one) for one in sealed if one]
+
+    def _opened(self, endpoint_id: UUID, sealed: bytes) -> bytes:
+        known = self._secrets.get(sealed)
+        if known is None:
+            known = self._secrets[sealed] = self._box.open(endpoint_id, sealed)
+        return known
+
+    async def _close_on(self) -> None:
+        while True:
+            await self._close([await self._finished.get()])
+
+    async def _close(self, finished: list[Finished]) -> None:
+        while len(finished) < CLOSED_AT_ONCE and not self._finished.empty():
+            finished.append(self._finished.get_nowait())
+        await self._patiently(lambda: close_attempts(self._database, finished))
+        self._taken.subtract(one.row["endpoint_id"] for one in finished)
+        self._taken += Counter()
+        self.wake()
+
+    async def _sweep_on(self) -> None:
+        while True:
+            await self._patiently(self._sweep)
+            await asyncio.sleep(self._pace.sweep_seconds)
+
+    async def _sweep(self) -> None:
+        released = await sending.release_expired(self._database.pool)
+        if released:
+            log.warning("leases expired", count=released)
+        while await strand(self._database, STRANDED_AT_ONCE) == STRANDED_AT_ONCE:
+            pass
+        hops = (await sending.hops(self._database.pool)).values()
+        DELIVERIES_WAITING.set(sum(hop["count"] for hop in hops))
+        DELIVERIES_OLDEST_SECONDS.set(max(hop["oldest_seconds"] or 0 for hop in hops))
+
+    async def _release_own(self) -> None:
+        released = await sending.release_own(self._database.pool, self._owner)
+        if released:
+            log.info("took back what an earlier process had claimed", count=released)
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """The same piece of work until the database lets it happen: what was posted must be closed."""
+        while True:
+            try:
+                return await work()
+            except STORE_AWAY as error:
+                log.warning("store unavailable", retry_in=self._pace.away_seconds, exc_info=error)
+                await asyncio.sleep(self._pace.away_seconds)
+
+    async def _settle(self) -> None:
+        if self._attempts:
+            await asyncio.wait(self._attempts, timeout=self._pace.settle_seconds)
+        for attempt in self._attempts:
+            attempt.cancel()
+        try:
+            async with asyncio.timeout(self._pace.settle_seconds):
+                while not self._finished.empty():
+                    await self._close([self._finished.get_nowait()])
+        except TimeoutError:
+            log.warning("attempts left to their leases", count=self._finished.qsize())

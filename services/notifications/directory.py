@@ -1,0 +1,72 @@
+"""Who is known: organisations, what leads to them, and where they want to be told. Pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+
+from shared.events.notifications import Channel
+
+ANYWHERE = "*"
+
+
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """A span of days, both ends included."""
+
+    first: date = date.min
+    last: date = date.max
+
+    def holds(self, days: Iterable[date]) -> bool:
+        return all(self.first <= day <= self.last for day in days)
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """The organisation that a key (an NPI, a code, a panel's patient, a facility) leads to, and when it does."""
+
+    organisation: str
+    spell: Spell = Spell()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """One place where an organisation is told. Without `event_types` it hears every announced type."""
+
+    id: UUID
+    organisation: str
+    channel: Channel = Channel.WEBHOOK
+    active: bool = True
+    event_types: frozenset[str] = frozenset()
+    body: str = "full"
+
+    def hears(self, event_type: str) -> bool:
+        return not self.event_types or event_type in self.event_types
+
+
+Memberships = Mapping[str, tuple[Membership, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory:
+    """The part of the roster that a batch of events can lead to."""
+
+    practitioners: Memberships = field(default_factory=dict)
+    codes: Memberships = field(default_factory=dict)
+    panels: Memberships = field(default_factory=dict)
+    subscriptions: Memberships = field(default_factory=dict)
+    endpoints: Mapping[str, tuple[Endpoint, ...]] = field(default_factory=dict)
+
+    def endpoint(self, endpoint_id: UUID) -> Endpoint | None:
+        found = (one for several in self.endpoints.values() for one in several if one.id == endpoint_id)
+        return next(found, None)
+
+
+def days_that_count(occurred: datetime, now: datetime) -> tuple[date, date]:
+    """A membership must hold on the day of the event and on the day of sending (UTC days)."""
+    return occurred.date(), now.date()
+
+
+def panel_key(authority: str, value: str) -> str:
+    """How a patient's identifier is written in a panel."""
+    return f"{authority}|{value}"

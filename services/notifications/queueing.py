@@ -1,0 +1,87 @@
+"""From events to deliveries: one transaction for a batch, and never a wait for a recipient's server."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from services.notifications.announcing import Announcement, announcement_of
+from services.notifications.directory import Directory
+from services.notifications.history import History
+from services.notifications.merging import is_merge, merge_patient
+from services.notifications.planning import Decision, decide
+from services.notifications.queued import events_of, rows_of
+from services.notifications.store import directory as directory_store
+from services.notifications.store import queueing as store
+from shared.events import AnyEvent
+from shared.metrics import SUPPRESSED
+from shared.postgres import Transaction
+
+Wake = Callable[[], None]
+
+
+class Queueing:
+    """The handlers of encounters and transitions. `wake` tells the delivery loop that something may be due."""
+
+    def __init__(self, wake: Wake) -> None:
+        self._wake = wake
+
+    async def hear(self, tx: Transaction, events: Sequence[AnyEvent]) -> None:
+        """A batch in order; a merge splits it, since what follows must find the rows under the survivor."""
+        run: list[AnyEvent] = []
+        for event in events:
+            if is_merge(event):
+                await self._queue(tx, run)
+                await merge_patient(tx, event)
+                run = []
+            else:
+                run.append(event)
+        await self._queue(tx, run)
+
+    async def _queue(self, tx: Transaction, events: Sequence[AnyEvent]) -> None:
+        notices = [notice for event in events if (notice := announcement_of(event))]
+        if not notices:
+            return
+        survivors = await tx.lock({one.patient_id for one in notices})
+        history = await _load_history(tx, notices)
+        directory = await _load_directory(tx, notices, history)
+        now = await tx.now()
+        decisions = [made for one in notices if (made := decide(one, directory, history, now))]
+        await _save(tx, decisions, survivors, now)
+        self._wake()
+
+
+async def _load_history(tx: Transaction, notices: Sequence[Announcement]) -> History:
+    stays = sorted({one.encounter_id for one in notices if one.encounter_id})
+    return await store.load_history(tx.connection, stays, hold=any(one.concerns_told for one in notices))
+
+
+async def _load_directory(tx: Transaction, notices: Sequence[Announcement], history: History) -> Directory:
+    parties = [one.parties for one in notices]
+    return await directory_store.load_directory(
+        tx.connection,
+        npis={npi for one in parties for _, npi in one.npis},
+        codes={code for one in parties for _, code in one.codes},
+        panels={key for one in parties for key in one.panels},
+        facilities={one.facility for one in parties if one.facility},
+        told=(one.endpoint_id for one in history.told),
+    )
+
+
+async def _save(tx: Transaction, decisions: Sequence[Decision], survivors: dict[str, str], now: datetime) -> None:
+    """Drops first: they may free a lane for what is inserted after them."""
+    if not decisions:
+        return
+    rows = rows_of(decisions, survivors)
+    dropped = await store.drop(tx.connection, rows.dropped) if rows.dropped else []
+    if rows.retracted:
+        await store.mark_retracted(tx.connection, rows.retracted)
+    await store.insert_notices(tx.connection, rows.notices)
+    if rows.deliveries:
+        await store.insert_deliveries(tx.connection, rows.deliveries)
+    if rows.suppressions:
+        await store.insert_suppressions(tx.connection, rows.suppressions)
+    if dropped:
+        await store.advance(tx.connection, [(row["endpoint_id"], row["patient_id"]) for row in dropped])
+    await tx.publish(events_of(decisions, survivors, now))
+    for decision in decisions:
+        for one in decision.suppressed:
+            SUPPRESSED.labels(one.reason.value).inc()

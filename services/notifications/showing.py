@@ -1,0 +1,80 @@
+"""What a recipient may see of a stay and of a task, as the JSON of a notice. Pure."""
+
+from datetime import datetime
+from typing import Any
+
+from shared.events.encounters import Encounter
+from shared.events.people import PatientSummary, Practitioner
+from shared.events.transitions import TaskEscalated, TaskFact, Transition
+
+TREATING = {"ATND": "attending", "ADM": "admitting", "CON": "consulting", "REF": "referring"}
+
+
+def stay_shown(stay: Encounter) -> dict[str, Any]:
+    """What a recipient may see of a stay: the minimum of 42 CFR 482.24(d) (patient, treating practitioner, sending
+    institution) and what a follow-up needs; no address, no room.
+    """
+    return {
+        "id": str(stay.id),
+        "version": stay.version,
+        "visit": stay.visit.model_dump(mode="json"),
+        "status": stay.status.value,
+        "class": stay.encounter_class.value,
+        **basics_shown(stay.patient, stay),
+        "hospital_service": stay.hospital_service,
+        "admit_source": stay.admit_source,
+        "discharged_to": stay.discharged_to,
+    }
+
+
+def basics_shown(patient: PatientSummary, stay: Encounter | Transition) -> dict[str, Any]:
+    return {
+        "patient": _patient_shown(patient),
+        "facility": stay.facility.model_dump(mode="json", exclude_none=True),
+        "treating": [
+            {"role": TREATING[who.role], **_practitioner_shown(who.practitioner)}
+            for who in stay.participants
+            if who.role in TREATING
+        ],
+        "pcp": _practitioner_shown(stay.pcp) if stay.pcp else None,
+        "admitted_at": _instant(stay.admitted_at),
+        "discharged_at": _instant(stay.discharged_at),
+        "disposition": stay.disposition.model_dump(mode="json", exclude_none=True) if stay.disposition else None,
+        "diagnoses": [one.model_dump(mode="json", exclude_none=True) for one in stay.diagnoses],
+    }
+
+
+def _patient_shown(patient: PatientSummary) -> dict[str, Any]:
+    return {
+        "id": patient.id,
+        "name": patient.name.display,
+        "birth_date": patient.birth_date,
+        "sex": patient.sex,
+        "identifiers": [one.model_dump(mode="json") for one in patient.identifiers],
+        "phones": list(patient.phones),
+        "language": patient.language,
+        "deceased": patient.deceased,
+    }
+
+
+def _practitioner_shown(who: Practitioner) -> dict[str, Any]:
+    return {"name": who.name.display, "npi": who.npi}
+
+
+def task_shown(fact: TaskFact) -> dict[str, Any]:
+    task = fact.task
+    shown: dict[str, Any] = {
+        "id": str(task.id),
+        "code": task.code,
+        "title": task.title,
+        "status": task.status.value,
+        "owner_role": task.owner_role,
+        "due_at": _instant(task.due_at),
+        "due_explained": task.due_explained,
+        "escalation_level": task.escalation_level,
+    }
+    return shown | ({"to_role": fact.to_role} if isinstance(fact, TaskEscalated) else {})
+
+
+def _instant(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None

@@ -1,0 +1,72 @@
+"""The part of the roster that a batch of events can lead to."""
+
+from collections.abc import Collection, Iterable
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from services.notifications.directory import ANYWHERE, Directory, Endpoint, Membership, Spell
+from shared.events.notifications import Channel
+
+if TYPE_CHECKING:
+    from services.notifications.store import Connection, Record
+
+# A membership holds only while its organisation does.
+MEMBERSHIPS = """
+SELECT m.kind, m.key, m.organisation, greatest(m.active_from, o.active_from) AS first,
+       least(m.active_until, o.active_until) AS last
+FROM membership m JOIN organisation o ON o.slug = m.organisation
+WHERE (m.kind = 'practitioner' AND m.key = ANY ($1::text[])) OR (m.kind = 'code' AND m.key = ANY ($2::text[]))
+   OR (m.kind = 'panel' AND m.key = ANY ($3::text[])) OR (m.kind = 'subscription' AND m.key = ANY ($4::text[]))
+ORDER BY m.organisation
+"""
+ENDPOINTS = """
+SELECT id, organisation, channel, status, event_types, body FROM endpoint
+WHERE status <> 'deleted' AND (organisation = ANY ($1::text[]) OR id = ANY ($2::uuid[])) ORDER BY id
+"""
+
+
+async def load_directory(
+    connection: "Connection",
+    *,
+    npis: Collection[str],
+    codes: Collection[str],
+    panels: Collection[str],
+    facilities: Collection[str],
+    told: Iterable[UUID],
+) -> Directory:
+    """Two statements. `told`: endpoints that must be known whatever the roster says, since they were told before."""
+    rows = await connection.fetch(MEMBERSHIPS, list(npis), list(codes), list(panels), [*facilities, ANYWHERE])
+    found: dict[str, dict[str, list[Membership]]] = {}
+    for row in rows:
+        found.setdefault(row["kind"], {}).setdefault(row["key"], []).append(_membership(row))
+    endpoints = await connection.fetch(ENDPOINTS, sorted({row["organisation"] for row in rows}), list(set(told)))
+    return Directory(
+        practitioners=_frozen(found.get("practitioner", {})),
+        codes=_frozen(found.get("code", {})),
+        panels=_frozen(found.get("panel", {})),
+        subscriptions=_frozen(found.get("subscription", {})),
+        endpoints=_by_organisation(endpoints),
+    )
+
+
+def _membership(row: "Record") -> Membership:
+    return Membership(row["organisation"], Spell(row["first"], row["last"]))
+
+
+def _frozen(found: dict[str, list[Membership]]) -> dict[str, tuple[Membership, ...]]:
+    return {key: tuple(several) for key, several in found.items()}
+
+
+def _by_organisation(rows: "list[Record]") -> dict[str, tuple[Endpoint, ...]]:
+    out: dict[str, tuple[Endpoint, ...]] = {}
+    for row in rows:
+        endpoint = Endpoint(
+            id=row["id"],
+            organisation=row["organisation"],
+            channel=Channel(row["channel"]),
+            active=row["status"] == "active",
+            event_types=frozenset(row["event_types"]),
+            body=row["body"],
+        )
+        out[endpoint.organisation] = (*out.get(endpoint.organisation, ()), endpoint)
+    return out

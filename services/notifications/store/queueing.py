@@ -1,0 +1,131 @@
+"""What queueing reads and writes: the history of stays, notices, deliveries, suppressions."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from services.notifications.history import History, Said, Told
+
+if TYPE_CHECKING:
+    from services.notifications.store import Connection, Record
+
+# Locks what may be dropped, so that the delivery loop (which skips locked rows) does not send it meanwhile.
+HOLD = """
+SELECT 1 FROM delivery WHERE status IN ('waiting', 'queued') AND encounter_id = ANY ($1::uuid[])
+ORDER BY id FOR NO KEY UPDATE
+"""
+SAID = """
+SELECT event_id, event_type, encounter_id, occurred_at, amends FROM notice
+WHERE encounter_id = ANY ($1::uuid[]) ORDER BY recorded_at, event_id
+"""
+TOLD = """
+SELECT d.id AS delivery_id, d.event_id, n.event_type, d.endpoint_id, d.organisation, d.status, d.version, d.reached,
+       d.retracted_by
+FROM delivery d JOIN notice n USING (event_id)
+WHERE d.encounter_id = ANY ($1::uuid[]) AND d.endpoint_id IS NOT NULL ORDER BY d.position
+"""
+INSERT_NOTICES = """
+INSERT INTO notice (event_id, event_type, patient_id, encounter_id, transition_id, occurred_at, correlation_id,
+                    traceparent, amends, encounter, task)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::timestamptz[], $7::text[],
+                     $8::text[], $9::uuid[], $10::jsonb[], $11::jsonb[])
+ON CONFLICT (event_id) DO NOTHING
+"""
+# A delivery waits behind an open one of the same endpoint and patient, stored or earlier in this batch ($11).
+INSERT_DELIVERIES = """
+INSERT INTO delivery (id, event_id, endpoint_id, organisation, channel, patient_id, encounter_id, bases, body,
+                      status, reason, retracts, retracted_by, version, closed_at)
+SELECT t.id, t.event_id, t.endpoint_id, t.organisation, t.channel, t.patient_id, t.encounter_id,
+       string_to_array(t.bases, ','), t.body,
+       CASE WHEN t.status <> 'queued' THEN t.status
+            WHEN t.follows OR EXISTS (
+                SELECT 1 FROM delivery o WHERE o.endpoint_id = t.endpoint_id AND o.patient_id = t.patient_id
+                AND o.status IN ('waiting', 'queued', 'delivering')) THEN 'waiting'
+            ELSE 'queued' END,
+       t.reason, coalesce(string_to_array(nullif(t.retracts, ''), ','), '{}')::uuid[], t.retracted_by, t.version,
+       CASE WHEN t.status <> 'queued' THEN now() END
+FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::text[],
+            $10::text[], $11::boolean[], $12::text[], $13::text[], $14::uuid[], $15::integer[])
+     WITH ORDINALITY AS t (id, event_id, endpoint_id, organisation, channel, patient_id, encounter_id, bases, body,
+                           status, follows, reason, retracts, retracted_by, version, nr)
+ORDER BY t.nr
+ON CONFLICT (event_id, endpoint_id) DO NOTHING
+"""
+DROP = """
+UPDATE delivery d SET status = 'retracted', reason = 'retracted-before-sent', retracted_by = t.event_id,
+       closed_at = now(), version = version + 1
+FROM unnest($1::uuid[], $2::uuid[]) AS t (id, event_id) WHERE d.id = t.id AND d.status IN ('waiting', 'queued')
+RETURNING d.endpoint_id, d.patient_id
+"""
+MARK_RETRACTED = """
+UPDATE delivery d SET retracted_by = t.event_id FROM unnest($1::uuid[], $2::uuid[]) AS t (id, event_id)
+WHERE d.id = t.id AND d.retracted_by IS NULL
+"""
+# The oldest waiting delivery of each lane (endpoint, patient) that has no open one before it becomes due.
+ADVANCE = """
+UPDATE delivery d SET status = 'queued', due_at = now() FROM (
+    SELECT DISTINCT ON (w.endpoint_id, w.patient_id) w.id
+    FROM delivery w JOIN (SELECT DISTINCT * FROM unnest($1::uuid[], $2::text[]) AS l (endpoint_id, patient_id)) lane
+         USING (endpoint_id, patient_id)
+    WHERE w.status = 'waiting' AND NOT EXISTS (
+        SELECT 1 FROM delivery o WHERE o.endpoint_id = w.endpoint_id AND o.patient_id = w.patient_id
+        AND o.status IN ('queued', 'delivering'))
+    ORDER BY w.endpoint_id, w.patient_id, w.position
+) next WHERE d.id = next.id
+"""
+INSERT_SUPPRESSIONS = """
+INSERT INTO suppression (id, event_id, event_type, patient_id, encounter_id, organisation, endpoint_id, reason, bases)
+SELECT t.id, t.event_id, t.event_type, t.patient_id, t.encounter_id, t.organisation, t.endpoint_id, t.reason,
+       coalesce(string_to_array(nullif(t.bases, ''), ','), '{}')
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::uuid[], $8::text[], $9::text[])
+     AS t (id, event_id, event_type, patient_id, encounter_id, organisation, endpoint_id, reason, bases)
+ON CONFLICT DO NOTHING
+"""
+REKEY = (
+    "UPDATE notice SET patient_id = $2 WHERE patient_id = $1",
+    "UPDATE suppression SET patient_id = $2 WHERE patient_id = $1",
+    "UPDATE delivery SET patient_id = $2, version = version + 1 WHERE patient_id = $1",
+)
+
+
+async def load_history(connection: "Connection", encounters: Sequence[UUID], *, hold: bool) -> History:
+    """The stays' notices and deliveries. `hold` locks what is not sent yet until the end of the transaction."""
+    if hold:
+        await connection.execute(HOLD, encounters)
+    said = await connection.fetch(SAID, encounters)
+    told = await connection.fetch(TOLD, encounters) if said else []
+    return History(said=[Said(**row) for row in said], told=[Told(**row) for row in told])
+
+
+async def insert_notices(connection: "Connection", rows: Sequence[Sequence[Any]]) -> None:
+    await connection.execute(INSERT_NOTICES, *_columns(rows, 11))
+
+
+async def insert_deliveries(connection: "Connection", rows: Sequence[Sequence[Any]]) -> None:
+    await connection.execute(INSERT_DELIVERIES, *_columns(rows, 15))
+
+
+async def insert_suppressions(connection: "Connection", rows: Sequence[Sequence[Any]]) -> None:
+    await connection.execute(INSERT_SUPPRESSIONS, *_columns(rows, 9))
+
+
+async def drop(connection: "Connection", pairs: Sequence[tuple[UUID, UUID]]) -> "list[Record]":
+    """Deliveries (id, by which event) that will never be sent; answers those that indeed were not sent."""
+    return await connection.fetch(DROP, *_columns(pairs, 2))
+
+
+async def mark_retracted(connection: "Connection", pairs: Sequence[tuple[UUID, UUID]]) -> None:
+    await connection.execute(MARK_RETRACTED, *_columns(pairs, 2))
+
+
+async def advance(connection: "Connection", lanes: Sequence[tuple[UUID, str]]) -> None:
+    await connection.execute(ADVANCE, *_columns(lanes, 2))
+
+
+async def rekey(connection: "Connection", retired: str, survivor: str) -> None:
+    for statement in REKEY:
+        await connection.execute(statement, retired, survivor)
+
+
+def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(width)]
