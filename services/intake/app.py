@@ -35,9 +35,7 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
     listener = Listener(settings.mllp, feeds, reception)
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
     # Intake hears nothing but requests to publish again.
-    consumer = Consumer(
-        database=database, kafka=settings.kafka, name="intake", handlers={}, instance=settings.instance
-    )
+    consumer = Consumer(database=database, kafka=settings.kafka, name="intake", handlers={}, instance=settings.instance)
 
     async def store_takes_messages() -> None:
         if reception.store_failures:
@@ -51,7 +49,11 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
             messages_router(database, feeds, reception, seal),
             patients_router(database, feeds),
             operations_router(
-                database, consumer=consumer, relay=relay, snapshot=operating.tell_open_stays, own_hops=operating.held_hop
+                database,
+                consumer=consumer,
+                relay=relay,
+                snapshot=operating.tell_open_stays,
+                own_hops=operating.held_hop,
             ),
         ],
         ready=[Check("store", store_takes_messages)],

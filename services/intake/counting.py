@@ -1,4 +1,4 @@
-"""What each feed sent in each minute, told on care.feeds.v1, zeros too: zero is silence, no count is a fault of ours."""
+"""What each feed sent in each minute, told on care.feeds.v1, zeros too: zero is silence, no count a fault of ours."""
 
 import asyncio
 from datetime import datetime, timedelta

@@ -54,6 +54,10 @@ def record_from_json(kept: list[list[Any]]) -> Record:
     return tuple(Saying(tuple(order), said) for order, said in kept)
 
 
+def record_as_json(record: Record) -> list[list[Any]]:
+    return [[list(saying.order), dict(saying.said)] for saying in record]
+
+
 class Merge(Enum):
     """What an A40 asks for, given who its two identifiers stand for."""
 

@@ -12,7 +12,7 @@ from services.intake.chart import Chart, Effect, Patient, Stay
 from services.intake.describing import StayIdentity
 from services.intake.encounter import EncounterState
 from services.intake.message import StayFact
-from services.intake.patient import record_from_json
+from services.intake.patient import record_as_json, record_from_json
 from services.intake.sealing import Seal
 from shared.events.people import Facility, Identifier
 
@@ -164,8 +164,14 @@ async def stays_by_id(connection: "Connection", ids: Sequence[UUID]) -> list[Sta
 
 async def save(connection: "Connection", chart: Chart, effects: Sequence[Effect], seal: Seal) -> None:
     stays = [stay for stay in chart.stays.values() if stay.fresh]
-    facts = [(stay.identity.id, message_id, fact.as_json()) for stay in stays for message_id, fact in stay.fresh]
-    patients = [(p.id, p.version, p.record) for p in chart.patients.values() if p.is_touched]
+    facts = [
+        (stay.identity.id, message_id, orjson.dumps(fact.as_json()))
+        for stay in stays
+        for message_id, fact in stay.fresh
+    ]
+    patients = [
+        (p.id, p.version, orjson.dumps(record_as_json(p.record))) for p in chart.patients.values() if p.is_touched
+    ]
     await connection.execute(
         SAVE,
         *_columns([_key_row(effect) for effect in effects if _is_told_again(effect)], 4),
@@ -199,7 +205,7 @@ def _message_row(effect: Effect, seal: Seal) -> tuple[object, ...]:
         ",".join(arrival.doubts),
         effect.patient_id,
         effect.encounter_id,
-        [{"event_id": str(draft.id), "type": draft.fact.TYPE} for draft in effect.drafts],
+        orjson.dumps([{"event_id": draft.id, "type": draft.fact.TYPE} for draft in effect.drafts]),
         arrival.digest,
         len(arrival.raw),
         seal.close(arrival.raw, arrival.id),
