@@ -5,7 +5,7 @@ from shared.http.audit import AuditVerdict, audited, audited_read, verify_audit
 from shared.http.health import Check, NotReadyError
 from shared.http.model import StrictModel
 from shared.http.operations import operations_router
-from shared.http.policy import Policy, Public, allow, caller_of, policy_of, public, token_of
+from shared.http.policy import Policy, Public, allow, caller_of, guarded_routes, public, token_of
 from shared.http.problems import Problem
 from shared.http.reading import read_settings
 from shared.http.roles import Caller, Role
@@ -29,8 +29,8 @@ __all__ = [
     "caller_of",
     "create_app",
     "environment",
+    "guarded_routes",
     "operations_router",
-    "policy_of",
     "public",
     "read_settings",
     "serve",

@@ -28,19 +28,16 @@ def create_app(
     ready: Sequence[Check] = (),
     lifespan: Lifespan | None = None,
     session_cookie: str | None = None,
-    sign_in_at: str | None = None,
 ) -> FastAPI:
     """The service's routes with health, metrics, problem details, authentication, body limit and security headers.
 
     `session_cookie` names a cookie that may hold the token instead of the Authorization header (the console's);
-    a changing request must then come from the same origin. `sign_in_at` is where a browser that opens a page
-    without a valid token is sent.
+    a changing request must then come from the same origin.
     """
     app = FastAPI(title=f"Handoff {service}", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     app.state.service = service
     app.state.tokens = TokenVerifier(settings)
     app.state.session_cookie = session_cookie
-    app.state.sign_in_at = sign_in_at
     install_problems(app)
     checks = [*([database_check(database)] if database is not None else []), *ready]
     for router in (health_router(service, checks), _description(app), *routers):

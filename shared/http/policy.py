@@ -1,10 +1,16 @@
-"""Who may call a route. Every route declares a policy, `allow(...)` or `public`; a test fails for one that does not."""
+"""Who may call a route. Every route declares a policy, `allow(...)` or `public`; a service with one that does
+not refuses to start.
+"""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import Depends, Request, params
-from fastapi.routing import APIRoute
+from fastapi import Depends, FastAPI, Request, params
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, iter_route_contexts
+from starlette.routing import Mount
 
 from shared.http.problems import Problem
 from shared.http.roles import Caller, Role
@@ -46,15 +52,32 @@ def allow(*roles: Role) -> params.Depends:
 public: params.Depends = Depends(Public())
 
 
-def policy_of(route: APIRoute) -> Policy | Public | None:
-    """What the route declares, directly or through a dependency."""
-    waiting = [route.dependant]
-    while waiting:
-        dependant = waiting.pop()
-        if isinstance(dependant.call, Policy | Public):
-            return dependant.call
-        waiting += dependant.dependencies
-    return None
+@dataclass(frozen=True, slots=True)
+class GuardedRoute:
+    """A route with what it declares. `roles` are those who pass every policy; None where no token is asked for."""
+
+    path: str
+    methods: frozenset[str]
+    roles: frozenset[Role] | None
+    declared: bool
+
+
+def guarded_routes(app: FastAPI) -> Iterator[GuardedRoute]:
+    """Every route of the application, with its policy; mounted folders of static files have none and are left out."""
+    for route in iter_route_contexts(app.routes):
+        if isinstance(route.original_route, Mount):
+            continue
+        guards = list(_guards(route.dependant)) if isinstance(route.original_route, APIRoute) else []
+        policies = [guard.roles for guard in guards if isinstance(guard, Policy)]
+        roles = frozenset.intersection(*policies) if policies else None
+        yield GuardedRoute(route.path or "", frozenset(route.methods or ()), roles, bool(guards))
+
+
+def _guards(dependant: Dependant) -> Iterator[Policy | Public]:
+    if isinstance(dependant.call, Policy | Public):
+        yield dependant.call
+    for inner in dependant.dependencies:
+        yield from _guards(inner)
 
 
 async def caller_of(request: Request) -> Caller:

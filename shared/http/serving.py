@@ -14,6 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from typing_extensions import override
 
+from shared.http.policy import guarded_routes
 from shared.http.settings import HttpSettings
 from shared.telemetry import log
 
@@ -28,6 +29,8 @@ async def serve(app: FastAPI, settings: HttpSettings, *background: Background) -
     service is worse than none. `app.state.stopping` is set when the end begins, for streams to close themselves;
     setting it begins the end.
     """
+    if unguarded := [route.path for route in guarded_routes(app) if not route.declared]:
+        raise RuntimeError(f"routes without a policy: {', '.join(unguarded)}")
     listener = _listen(app.state.service, settings)
     stopping = asyncio.Event()
     app.state.stopping = stopping
