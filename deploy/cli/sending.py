@@ -1,0 +1,134 @@
+"""send: messages from a file over MLLP, and what became of each of them."""
+
+import asyncio
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.tree import Tree
+
+from deploy.cli import stack
+from deploy.cli.output import Json, console, fail, print_json
+from deploy.operations import Operations
+from deploy.simulator.sending import Ack, Connection
+
+FOUND_SECONDS = 5.0
+QUIET_SECONDS = 1.0
+LONGEST_SECONDS = 15.0
+LOOK_SECONDS = 0.2
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(send)
+
+
+def send(
+    file: Annotated[
+        Path | None, typer.Argument(help="HL7 v2, one or more messages.", exists=True, dir_okay=False)
+    ] = None,
+    sample: Annotated[bool, typer.Option("--sample", help="A patient admitted and discharged just now.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Send messages over MLLP; print the acknowledgement and the effects, or why there are none."""
+    if (file is None) != sample:
+        fail("give a FILE or --sample", 2)
+    payloads = split(file.read_bytes()) if file else sampled()
+    if not payloads:
+        fail(f"{file} holds no message: none begins with MSH", 2)
+    results = stack.run(_send(stack.find(), payloads, quiet=as_json))
+    if as_json:
+        print_json(results)
+    if not all(result["ack"] in {"AA", "CA"} for result in results):
+        raise typer.Exit(1)
+
+
+def split(content: bytes) -> list[bytes]:
+    """Messages begin with MSH at the start of a line; any line ends are sent as CR."""
+    text = re.sub(rb"\r\n?|\n", b"\r", content).strip(b"\r\x0b\x1c")
+    parts = re.split(rb"(?:^|\r)(?=MSH.)", text)
+    return [part.strip(b"\r\x0b\x1c") + b"\r" for part in parts if part.startswith(b"MSH")]
+
+
+def sampled() -> list[bytes]:
+    """A stay of the simulated hospital that began a moment ago and has just ended."""
+    from deploy.simulator.schedule import Schedule
+    from deploy.simulator.settings import SimulatorSettings
+
+    stays: dict[str, list[Any]] = {}
+    for planned in Schedule(SimulatorSettings(patients=10, stay_seconds=0.001, rate=1000)):
+        stays.setdefault(planned.visit, []).append(planned)
+    chosen = next(stay for stay in stays.values() if {"A01", "A03"} <= {one.trigger for one in stay})
+    return [planned.payload for planned in chosen]
+
+
+async def _send(found: stack.RunningStack, payloads: list[bytes], *, quiet: bool) -> list[dict[str, Any]]:
+    connection = Connection(*found.mllp)
+    results = []
+    async with found.operations() as operations:
+        for payload in payloads:
+            result = await _one(operations, connection, payload)
+            results.append(result)
+            if not quiet:
+                _show(result)
+    await connection.close()
+    return results
+
+
+async def _one(operations: Operations, connection: Connection, payload: bytes) -> dict[str, Any]:
+    ack = await connection.send(payload)
+    told: dict[str, Any] = {"control_id": ack.control_id, "ack": ack.code, "text": ack.text}
+    message = await _stored(operations, ack)
+    if message is None:
+        return told | {"stored": False, "effects": []}
+    told |= {name: message.get(name) for name in ("id", "feed", "outcome", "reason")} | {"stored": True}
+    if not message.get("events"):
+        return told | {"effects": []}
+    return told | {"effects": await _effects(operations, str(message["id"]))}
+
+
+async def _stored(operations: Operations, ack: Ack) -> dict[str, Any] | None:
+    """The newest stored message with the acknowledged control id."""
+    deadline = asyncio.get_running_loop().time() + FOUND_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        items = (await operations.get("intake", "/messages", control_id=ack.control_id, limit=1))["items"]
+        if items:
+            message: dict[str, Any] = await operations.get("intake", f"/messages/{items[0]['id']}")
+            return message
+        await asyncio.sleep(LOOK_SECONDS)
+    return None
+
+
+async def _effects(operations: Operations, message: str) -> list[dict[str, Any]]:
+    """The tree of effects, once nothing has been added to it for a second."""
+    loop = asyncio.get_running_loop()
+    deadline, changed, seen = loop.time() + LONGEST_SECONDS, loop.time(), -1
+    while True:
+        tree = await operations.get("dashboard", f"/api/effects/{message}")
+        if tree["events"] != seen:
+            seen, changed = tree["events"], loop.time()
+        if loop.time() > deadline or (seen > 0 and loop.time() - changed > QUIET_SECONDS):
+            effects: list[dict[str, Any]] = tree["effects"]
+            return effects
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+def _show(result: dict[str, Any]) -> None:
+    colour = "green" if result["ack"] in {"AA", "CA"} else "red"
+    console.print(
+        f"[bold {colour}]{result['ack']}[/] {result['control_id']} {result['text']}".rstrip(), highlight=False
+    )
+    if not result["stored"]:
+        console.print("  not found among the stored messages")
+    elif not result["effects"]:
+        console.print(f"  stored; none, because {result['reason'] or result['outcome']}")
+    else:
+        tree = Tree("stored; these effects:")
+        _grow(tree, result["effects"])
+        console.print(tree, highlight=False)
+
+
+def _grow(tree: Tree, effects: list[dict[str, Any]]) -> None:
+    for effect in effects:
+        summary = f"  [dim]{effect['summary']}" if effect.get("summary") else ""
+        _grow(tree.add(f"[cyan]{effect['source']}[/] {effect['type']}{summary}"), effect["effects"])
