@@ -37,8 +37,10 @@ CREATE TABLE stay (
     expected_discharge_at timestamptz
 ) WITH (fillfactor = 80);
 CREATE INDEX stay_patient ON stay (patient_id);
--- The census: who was in at an instant.
-CREATE INDEX stay_admitted ON stay (admitted_at, discharged_at, facility) WHERE admitted_at IS NOT NULL;
+-- The census: who is in now, and who came and went since.
+CREATE INDEX stay_present ON stay (facility) WHERE discharged_at IS NULL AND status IN ('arrived', 'triaged', 'in-progress', 'onleave');
+CREATE INDEX stay_admitted ON stay (admitted_at, facility);
+CREATE INDEX stay_discharged ON stay (discharged_at, facility);
 
 CREATE TABLE board_transition (
     id uuid PRIMARY KEY,

@@ -122,4 +122,6 @@ async def test_a_corrected_name_is_not_undone_by_older_news(dashboard: Database)
     corrected = story.discharged()
     await take(dashboard, [first, corrected])
     await take(dashboard, [opened_with_old_name])
-    assert await dashboard.pool.fetchval("SELECT name FROM person") == PersonName(family="Corrected", given="Ada").display
+    assert (
+        await dashboard.pool.fetchval("SELECT name FROM person") == PersonName(family="Corrected", given="Ada").display
+    )

@@ -1,0 +1,142 @@
+"""What a transition or a task looks like on the board: pure view models of the read tables' rows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from services.dashboard.clocks import Clock, ago, clock_of, local
+from services.dashboard.keyset import written
+from services.dashboard.sight import Who
+from services.dashboard.summaries import CLASSES
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A column of the board."""
+
+    key: str
+    title: str
+    explained: str
+    statuses: tuple[str, ...]
+
+
+STAGES = (
+    Stage("open", "In hospital", "The stay goes on", ("open",)),
+    Stage("following", "Discharged, following", "Tasks run against their clocks", ("following",)),
+    Stage("on-hold", "On hold", "The discharge was taken back", ("on-hold",)),
+    Stage("closed", "Closed recently", "Closed or revoked within seven days", ("closed", "revoked")),
+)
+STAGE = {stage.key: stage for stage in STAGES}
+STATUS_WORDS = {
+    "open": "In hospital",
+    "following": "Following",
+    "on-hold": "On hold",
+    "closed": "Closed",
+    "revoked": "Revoked",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One transition on the board. `clock` is that of the next open task; `since` says how long it has stood so."""
+
+    key: str
+    who: Who
+    status: str
+    clock: Clock
+    next_task: str | None
+    next_role: str | None
+    done: int
+    total: int
+    escalation: int
+    place: str
+    facility: str
+    class_words: str
+    since: str
+    diagnosis: str | None
+    readmission_days: int | None
+
+
+def card_of(row: Row, who: Who, now: datetime) -> Card:
+    at_rest = row["status"] in {"closed", "revoked", "on-hold"}
+    return Card(
+        key=str(row["id"]),
+        who=who,
+        status=row["status"],
+        clock=clock_of(None if at_rest else row["next_due_at"], now),
+        next_task=None if at_rest else row["next_task"],
+        next_role=row["next_role"],
+        done=row["done_tasks"],
+        total=row["open_tasks"] + row["done_tasks"],
+        escalation=0 if at_rest else row["escalation_level"],
+        place=" · ".join(part for part in (row["ward"], row["room"], row["bed"]) if part),
+        facility=row["facility_name"] or row["facility"],
+        class_words=CLASSES.get(row["encounter_class"], row["encounter_class"]),
+        since=_since(row, now),
+        diagnosis=next(iter(row["diagnoses"]), None) if not who.masked else None,
+        readmission_days=row["readmission_days"],
+    )
+
+
+def _since(row: Row, now: datetime) -> str:
+    match row["status"]:
+        case "open":
+            return f"admitted {ago(row['admitted_at'], now)}" if row["admitted_at"] else "admission time unknown"
+        case "following":
+            return f"discharged {ago(row['discharged_at'] or row['status_at'], now)}"
+        case status:
+            return f"{STATUS_WORDS[status].lower()} {ago(row['status_at'], now)}"
+
+
+def place_of(row: Row) -> str:
+    """Where the next page of this card's column begins."""
+    at = row["status_at"] if row["status"] in {"closed", "revoked"} else row["rank_at"]
+    return written((at, row["id"]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskLine:
+    """One task as a list shows it. `version` goes back with an action, so that a stale click is refused."""
+
+    id: str
+    version: int
+    title: str
+    role: str
+    owner: str | None
+    status: str
+    clock: Clock
+    due: str
+    explained: str | None
+    protocol: str
+    escalation: int
+    outcome: str | None
+    told_by: str
+    evidence: str | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.status in {"requested", "accepted"}
+
+
+def task_line(row: Row, time_zone: str, now: datetime, *, free_text: bool) -> TaskLine:
+    """`free_text`: whether the reader may see what people typed, which may name somebody."""
+    is_open = row["status"] in {"requested", "accepted"}
+    return TaskLine(
+        id=str(row["id"]),
+        version=row["version"],
+        title=row["title"],
+        role=row["owner_role"],
+        owner=row["owner"],
+        status=row["status"],
+        clock=clock_of(row["due_at"] if is_open else None, now),
+        due=local(row["due_at"], time_zone),
+        explained=row["due_explained"],
+        protocol=row["protocol"],
+        escalation=row["escalation_level"],
+        outcome=row["outcome"] or row["reason"] if free_text else None,
+        told_by=str(row["told_by"]),
+        evidence=str(row["evidence_event_id"]) if row["evidence_event_id"] else None,
+    )

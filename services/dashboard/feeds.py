@@ -1,0 +1,88 @@
+"""A feed's health from its counted minutes: pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from services.dashboard.charts import Bars, stacked_bars
+from services.dashboard.clocks import ago
+
+Row = Mapping[str, Any]
+MINUTES_SHOWN = 60
+# What an outcome means for who looks: done, done without an effect, or in need of somebody.
+KINDS = ("taken", "without-effect", "trouble")
+TROUBLE = frozenset({"held", "rejected", "refused", "unreadable", "error", "failed", "parsing-error", "unsupported"})
+WITHOUT_EFFECT = frozenset({"duplicate", "ignored", "none", "no-effect", "superseded", "filtered", "skipped"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedHealth:
+    """`quiet`: nothing came for longer than the settings allow; `silent`: a signal says it is unusual."""
+
+    feed: str
+    facility: str | None
+    last: str
+    quiet: bool
+    signal: str | None
+    per_minute: float
+    total: int
+    chart: Bars
+    outcomes: tuple[tuple[str, str, int], ...]
+    triggers: tuple[tuple[str, int], ...]
+
+
+def kind_of(outcome: str) -> str:
+    if outcome in TROUBLE:
+        return "trouble"
+    return "without-effect" if outcome in WITHOUT_EFFECT else "taken"
+
+
+def health_of(
+    feed: Row, minutes: Sequence[Row], signals: Iterable[Row], now: datetime, quiet_after: timedelta
+) -> FeedHealth:
+    last: datetime | None = feed["last_received_at"]
+    signal = next((each["text"] for each in signals if each["scope"] == feed["feed"]), None)
+    outcomes, triggers = _totals(minutes)
+    return FeedHealth(
+        feed=feed["feed"],
+        facility=feed["facility"],
+        last=ago(last, now),
+        quiet=last is None or now - last > quiet_after,
+        signal=signal,
+        per_minute=feed["lately"] / 5,
+        total=feed["total"],
+        chart=stacked_bars(_columns(minutes, now), KINDS),
+        outcomes=tuple((name, kind_of(name), count) for name, count in sorted(outcomes.items(), key=_most)),
+        triggers=tuple(sorted(triggers.items(), key=_most)[:8]),
+    )
+
+
+def _most(item: tuple[str, int]) -> tuple[int, str]:
+    return -item[1], item[0]
+
+
+def _totals(minutes: Sequence[Row]) -> tuple[dict[str, int], dict[str, int]]:
+    outcomes: dict[str, int] = {}
+    triggers: dict[str, int] = {}
+    for minute in minutes:
+        for each in minute["counts"]:
+            if each["count"]:
+                outcomes[each["outcome"]] = outcomes.get(each["outcome"], 0) + each["count"]
+                triggers[each["trigger"]] = triggers.get(each["trigger"], 0) + each["count"]
+    return outcomes, triggers
+
+
+def _columns(minutes: Sequence[Row], now: datetime) -> list[tuple[str, dict[str, int]]]:
+    """The last hour, minute by minute, the one that runs now left out: it is not counted yet."""
+    this = now.replace(second=0, microsecond=0)
+    told = {minute["minute"]: minute for minute in minutes}
+    columns = []
+    for back in range(MINUTES_SHOWN, 0, -1):
+        at = this - timedelta(minutes=back)
+        kinds: dict[str, int] = {}
+        for each in told[at]["counts"] if at in told else ():
+            kinds[kind_of(each["outcome"])] = kinds.get(kind_of(each["outcome"]), 0) + each["count"]
+        words = ", ".join(f"{count} {kind.replace('-', ' ')}" for kind, count in kinds.items() if count) or "none"
+        columns.append((f"{at:%H:%M} UTC: {words}" if at in told else f"{at:%H:%M} UTC: not counted", kinds))
+    return columns

@@ -1,0 +1,20 @@
+"""The event log is kept for some days; older events are dropped a little at a time, so that nothing waits for it."""
+
+import asyncio
+
+from services.dashboard.store import history
+from shared.postgres import Database
+from shared.telemetry import log
+
+AT_ONCE = 2000
+BETWEEN_S = 60.0
+
+
+async def forget_old_events(database: Database, days: int) -> None:
+    """Runs until cancelled."""
+    while True:
+        async with database.pool.acquire() as connection:
+            dropped = await history.forget(connection, days, AT_ONCE)
+        if dropped:
+            log.info("old events dropped", events=dropped)
+        await asyncio.sleep(0 if dropped == AT_ONCE else BETWEEN_S)

@@ -1,0 +1,154 @@
+"""One transition: its tasks and their clocks, the plan, who was told, and what caused what; and what one may do."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Form, Query, Request, Response
+
+from services.dashboard.cards import STATUS_WORDS, card_of, task_line
+from services.dashboard.forms import own_form
+from services.dashboard.keyset import read_place, written
+from services.dashboard.lineage import timeline
+from services.dashboard.pages.page import CARE, OPS, back_to, console_of, render, shown_to
+from services.dashboard.sight import sight_of
+from services.dashboard.store import Connection, board, history
+from shared.http import Caller, Problem, allow, token_of
+
+PER_PAGE = 150
+router = APIRouter(include_in_schema=False)
+Looker = Annotated[Caller, allow(*CARE, *OPS)]
+Carer = Annotated[Caller, allow(*CARE)]
+Word = Annotated[str, Form(max_length=100)]
+
+
+@router.get("/transitions/{transition_id}")
+async def transition_page(
+    request: Request,
+    caller: Looker,
+    transition_id: UUID,
+    before: Annotated[str | None, Query(max_length=100)] = None,
+) -> Response:
+    async with console_of(request).database.pool.acquire() as connection:
+        row = await _seen(connection, caller, transition_id)
+        now = await board.clock(connection)
+        who = (await shown_to(connection, request, caller, "transition", [row["patient_id"]]))[row["patient_id"]]
+        found = await _parts(connection, row, before)
+    events = found["events"][:PER_PAGE]
+    more = None
+    if len(found["events"]) > PER_PAGE:
+        more = f"/transitions/{transition_id}?before={written((events[-1]['recorded'], events[-1]['event_id']))}"
+    return await render(
+        request,
+        "transition.html",
+        caller,
+        row=row,
+        who=who,
+        card=card_of(row, who, now),
+        stage=STATUS_WORDS[row["status"]],
+        tasks=[task_line(task, row["time_zone"], now, free_text=not who.masked) for task in found["tasks"]],
+        plans=found["plans"],
+        deliveries=found["deliveries"],
+        entries=timeline(events),
+        more=more,
+        now=now,
+        watch=[f"stay:{row['encounter_id']}"],
+    )
+
+
+@router.get("/encounters/{encounter_id}")
+async def encounter_page(request: Request, _caller: Looker, encounter_id: UUID) -> Response:
+    """To the transition of a stay: other services know the stay alone."""
+    async with console_of(request).database.pool.acquire() as connection:
+        transition_id = await board.transition_of_encounter(connection, encounter_id)
+    if transition_id is None:
+        raise Problem(404, "No transition of this stay is known here", slug="unknown-stay")
+    return Response(status_code=303, headers={"location": f"/transitions/{transition_id}"})
+
+
+async def _seen(connection: Connection, caller: Caller, transition_id: UUID) -> Any:
+    """The transition, if it exists and the caller's facilities cover it: otherwise both are a 404."""
+    row = await board.transition(connection, transition_id)
+    if row is None or not sight_of(caller).covers(row["facility"]):
+        raise Problem(404, "There is no such transition", slug="unknown-transition")
+    return row
+
+
+async def _parts(connection: Connection, row: Any, before: str | None) -> dict[str, Any]:
+    correlations = [str(row["encounter_id"]), str(row["id"])]
+    return {
+        "tasks": await board.tasks_of(connection, row["id"]),
+        "plans": await board.plans_of(connection, row["id"]),
+        "deliveries": await board.deliveries_of(connection, row["encounter_id"], row["id"]),
+        "events": await history.events_of(connection, correlations, read_place(before), PER_PAGE + 1),
+    }
+
+
+@router.post("/transitions/{transition_id}/tasks/{task_id}/{action}", dependencies=[own_form])
+async def act_on_task(  # noqa: PLR0917
+    request: Request,
+    caller: Carer,
+    transition_id: UUID,
+    task_id: UUID,
+    action: str,
+    version: Annotated[int, Form()],
+    outcome: Word = "",
+    once: Word = "",
+) -> Response:
+    """Claims or completes a task, through the transitions service and with the caller's own token."""
+    if action not in {"claim", "complete"}:
+        raise Problem(404)
+    body: dict[str, Any] = {"version": version} | ({"outcome": outcome} if action == "complete" and outcome else {})
+    done = "Task claimed: it is yours now." if action == "claim" else "Task completed."
+    return await _told(request, caller, transition_id, f"/tasks/{task_id}/{action}", body, done, once)
+
+
+@router.post("/transitions/{transition_id}/contacts", dependencies=[own_form])
+async def record_contact(  # noqa: PLR0917
+    request: Request,
+    caller: Carer,
+    transition_id: UUID,
+    kind: Word,
+    channel: Word = "phone",
+    with_whom: Word = "patient",
+    once: Word = "",
+) -> Response:
+    body = {"kind": kind, "channel": channel, "with_whom": with_whom, "at": datetime.now(UTC).isoformat()}
+    path = f"/transitions/{transition_id}/contacts"
+    return await _told(request, caller, transition_id, path, body, "Contact recorded.", once)
+
+
+@router.post("/transitions/{transition_id}/medication-reconciliation", dependencies=[own_form])
+async def record_reconciliation(
+    request: Request, caller: Carer, transition_id: UUID, by_role: Word, once: Word = ""
+) -> Response:
+    body = {"by_role": by_role, "at": datetime.now(UTC).isoformat()}
+    path = f"/transitions/{transition_id}/medication-reconciliation"
+    return await _told(request, caller, transition_id, path, body, "Medication reconciliation recorded.", once)
+
+
+async def _told(
+    request: Request, caller: Caller, transition_id: UUID, path: str, body: dict[str, Any], done: str, once: str
+) -> Response:
+    """Asks the transitions service, then back to the page, which says what came of it.
+
+    `once` was made with the form: a form that is sent twice takes effect once.
+    """
+    console = console_of(request)
+    async with console.database.pool.acquire() as connection:
+        await _seen(connection, caller, transition_id)
+    here = f"/transitions/{transition_id}"
+    try:
+        async with asyncio.timeout(15):
+            await console.peers.post("transitions", path, token_of(request), body, key=once or None)
+    except Problem as problem:
+        return back_to(request, here, "bad", refusal(problem))
+    return back_to(request, here, "good", f"{done} The page follows within a second.")
+
+
+def refusal(problem: Problem) -> str:
+    """Why it was not done, for people."""
+    if problem.status == 409:
+        return "Not done: somebody changed this meanwhile. What you see now is how it stands."
+    return f"Not done: {problem.title}." + (f" {problem.detail}" if problem.detail else "")

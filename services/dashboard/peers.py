@@ -1,0 +1,90 @@
+"""The other services, asked with the console user's own token: the console can do nothing that its user may not."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+import aiohttp
+import orjson
+
+from shared.http import Problem
+from shared.telemetry import current_traceparent, log
+
+TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
+JSON = Mapping[str, Any]
+
+
+class Peers:
+    """HTTP to the services' APIs. Addresses come from the settings; paths are made of our own routes and opaque ids."""
+
+    def __init__(self, addresses: Mapping[str, str], session: aiohttp.ClientSession) -> None:
+        self.addresses = addresses
+        self._session = session
+
+    async def get(self, service: str, path: str, token: str, params: Mapping[str, str] | None = None) -> Any:
+        """The JSON that the service answers. Raises Problem: the service's own, or 503 when it does not answer."""
+        return await self._ask("GET", service, path, token, params=params)
+
+    async def post(self, service: str, path: str, token: str, body: JSON | None = None, key: str | None = None) -> Any:
+        """As get; `key` is an Idempotency-Key, for what must not happen twice when it is sent twice."""
+        return await self._ask("POST", service, path, token, body=body or {}, key=key)
+
+    async def from_all(self, path: str, token: str) -> dict[str, Any]:
+        """The same question to every service at once. A service that fails answers with its Problem."""
+
+        async def one(service: str) -> Any:
+            try:
+                return await self.get(service, path, token)
+            except Problem as problem:
+                return problem
+
+        answers = await asyncio.gather(*(one(service) for service in self.addresses))
+        return dict(zip(self.addresses, answers, strict=True))
+
+    async def _ask(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        token: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: JSON | None = None,
+        key: str | None = None,
+    ) -> Any:
+        headers = {"authorization": f"Bearer {token}", "accept": "application/json", "content-type": "application/json"}
+        if key:
+            headers["idempotency-key"] = key
+        if traceparent := current_traceparent():
+            headers["traceparent"] = traceparent
+        sent = orjson.dumps(body) if body is not None else None
+        try:
+            async with self._session.request(
+                method,
+                self.addresses[service] + path,
+                headers=headers,
+                params=params,
+                data=sent,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+            ) as answer:
+                return read_answer(service, answer.status, await answer.read())
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.warning("service does not answer", source=service, exc_info=error)
+            raise Problem(503, f"{service} does not answer", slug="service-away") from None
+
+
+def read_answer(service: str, status: int, content: bytes) -> Any:
+    """The answer's JSON (None when empty), or the Problem that it is."""
+    try:
+        said = orjson.loads(content) if content else None
+    except orjson.JSONDecodeError:
+        said = None
+        if status < 300:
+            raise Problem(502, f"{service} answered with something else than JSON", slug="service-unreadable") from None
+    if status < 300:
+        return said
+    document: JSON = said if isinstance(said, dict) else {}
+    slug = str(document.get("type", "")).rsplit(":", 1)[-1] or None
+    detail = document.get("detail")
+    raise Problem(status, document.get("title"), str(detail) if detail else None, slug=slug)

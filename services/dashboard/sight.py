@@ -1,0 +1,64 @@
+"""What a caller may see: whose names, which facilities. Ops teams work on ids; names are for those who care."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from services.dashboard.store import Connection, board
+from shared.http import Caller, Role
+
+Person = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    names: bool
+    facilities: tuple[str, ...] | None
+    """None means every facility."""
+
+    def covers(self, facility: str) -> bool:
+        return self.facilities is None or facility in self.facilities
+
+
+def sight_of(caller: Caller) -> Sight:
+    names = bool(caller.roles & {Role.CARE_MANAGER, Role.ADMIN})
+    return Sight(names, tuple(sorted(caller.facilities)) or None)
+
+
+def masked(patient_id: str) -> str:
+    """A handle for people who may not know the name: the end of the opaque id, which alone differs visibly."""
+    return f"Patient …{patient_id[-6:]}"
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """A patient as the page may show them. `about` (born, sex) and `phone` are empty when masked."""
+
+    patient_id: str
+    name: str
+    about: str = ""
+    phone: str = ""
+    masked: bool = True
+
+
+async def who_are(connection: Connection, sight: Sight, patients: Iterable[str]) -> dict[str, Who]:
+    """The patients as this caller may see them. Who may not see names causes no read of them."""
+    wanted = set(patients)
+    known: Mapping[str, Person] = await board.names(connection, wanted) if sight.names and wanted else {}
+    return {patient_id: _who(patient_id, known.get(patient_id)) for patient_id in wanted}
+
+
+def _who(patient_id: str, person: Person | None) -> Who:
+    if person is None:
+        return Who(patient_id, masked(patient_id))
+    parts = (person["birth_date"] and f"born {person['birth_date']}", person["sex"], person["deceased"] and "deceased")
+    about = ", ".join(part for part in parts if part)
+    return Who(patient_id, person["name"], about, person["phone"] or "", masked=False)
+
+
+def uuid_or_none(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

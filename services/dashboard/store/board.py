@@ -1,0 +1,169 @@
+"""What the board, the worklist and a transition's page read. Names are fetched apart, for those who may see them."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import asyncpg
+
+from services.dashboard.store import Connection
+
+Record = asyncpg.Record
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """What of the board is wanted. `facilities` None means all; the others narrow it down further."""
+
+    facilities: tuple[str, ...] | None = None
+    facility: str | None = None
+    role: str | None = None
+    overdue: bool = False
+    historical: bool = False
+
+
+# $1 facilities the caller may see, $2 one facility, $3 role of an open task, $4 overdue only, $5 historical
+WANTED = """
+    ($1::text[] IS NULL OR t.facility = ANY ($1)) AND ($2::text IS NULL OR t.facility = $2)
+    AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM board_task k WHERE k.transition_id = t.id AND k.owner_role = $3
+                                     AND k.status IN ('requested', 'accepted')))
+    AND (NOT $4 OR t.next_due_at < now()) AND t.historical = $5
+"""
+CARD = """
+    t.*, s.ward, s.room, s.bed, s.expected_discharge_at
+FROM board_transition t LEFT JOIN stay s ON s.encounter_id = t.encounter_id
+"""
+COUNTS = f"""
+SELECT t.status, count(*) AS total, count(*) FILTER (WHERE t.next_due_at < now()) AS overdue
+FROM board_transition t
+WHERE {WANTED} AND (t.status IN ('open', 'following', 'on-hold') OR t.status_at > now() - interval '7 days')
+GROUP BY t.status
+"""
+ACTIVE = f"""
+SELECT {CARD} WHERE {WANTED} AND t.status = $6
+  AND ($7::timestamptz IS NULL OR (t.rank_at, t.id) > ($7, $8::uuid))
+ORDER BY t.rank_at, t.id LIMIT $9
+"""
+ENDED = f"""
+SELECT {CARD} WHERE {WANTED} AND t.status IN ('closed', 'revoked')
+  AND ($6::timestamptz IS NULL OR (t.status_at, t.id) < ($6, $7::uuid))
+ORDER BY t.status_at DESC, t.id DESC LIMIT $8
+"""
+ONE = f"SELECT {CARD} WHERE t.id = $1"
+OF_ENCOUNTER = "SELECT id FROM board_transition WHERE encounter_id = $1"
+TASKS_OF = """
+SELECT * FROM board_task WHERE transition_id = $1
+ORDER BY status IN ('completed', 'cancelled'), due_at NULLS LAST, id
+"""
+PLANS_OF = "SELECT * FROM plan WHERE transition_id = $1 ORDER BY status = 'active' DESC, id DESC"
+DELIVERIES_OF = (
+    "SELECT * FROM delivery WHERE encounter_id = $1 OR transition_id = $2 ORDER BY at DESC, id DESC LIMIT 100"
+)
+# Events belong to a stay or to a transition: either id leads to the facility.
+FACILITY_OF = """
+SELECT facility FROM stay WHERE encounter_id = $1
+UNION ALL SELECT facility FROM board_transition WHERE id = $1 OR encounter_id = $1 LIMIT 1
+"""
+FACILITIES = """
+SELECT facility, max(facility_name) AS name FROM board_transition
+WHERE $1::text[] IS NULL OR facility = ANY ($1) GROUP BY facility ORDER BY facility
+"""
+ROLES = "SELECT DISTINCT owner_role FROM board_task ORDER BY owner_role"
+WORK = """
+SELECT k.*, t.patient_id, t.facility, t.facility_name, t.time_zone, t.visit, t.encounter_id, t.status AS transition_status
+FROM board_task k JOIN board_transition t ON t.id = k.transition_id
+WHERE k.status IN ('requested', 'accepted') AND t.status <> 'on-hold' AND NOT t.historical
+  AND ($1::text[] IS NULL OR t.facility = ANY ($1)) AND ($2::text IS NULL OR k.owner_role = $2)
+  AND ($3::text IS NULL OR k.owner = $3) AND (NOT $4 OR k.due_at < now())
+  AND ($5::timestamptz IS NULL OR (coalesce(k.due_at, 'infinity'), k.id) > ($5, $6::uuid))
+ORDER BY coalesce(k.due_at, 'infinity'), k.id LIMIT $7
+"""
+NAMES = "SELECT patient_id, name, birth_date, sex, phone, language, deceased FROM person WHERE patient_id = ANY ($1)"
+CLOCK = "SELECT clock_timestamp()"
+
+
+def _wanted(wanted: Filter) -> tuple[object, ...]:
+    return (wanted.facilities, wanted.facility, wanted.role, wanted.overdue, wanted.historical)
+
+
+async def clock(connection: Connection) -> datetime:
+    """The database's clock: what is overdue is decided by it."""
+    at: datetime = await connection.fetchval(CLOCK)
+    return at
+
+
+async def counts(connection: Connection, wanted: Filter) -> dict[str, Record]:
+    """Per status: how many, and how many overdue; ended ones of the last seven days."""
+    return {row["status"]: row for row in await connection.fetch(COUNTS, *_wanted(wanted))}
+
+
+async def active(
+    connection: Connection, wanted: Filter, status: str, after: tuple[datetime, UUID] | None, limit: int
+) -> list[Record]:
+    """Cards of one status, what is due first on top, after the given place."""
+    at, last = after or (None, None)
+    return await connection.fetch(ACTIVE, *_wanted(wanted), status, at, last, limit)
+
+
+async def ended(
+    connection: Connection, wanted: Filter, after: tuple[datetime, UUID] | None, limit: int
+) -> list[Record]:
+    """Closed and revoked transitions, the latest first."""
+    at, last = after or (None, None)
+    return await connection.fetch(ENDED, *_wanted(wanted), at, last, limit)
+
+
+async def transition(connection: Connection, transition_id: UUID) -> Record | None:
+    return await connection.fetchrow(ONE, transition_id)
+
+
+async def transition_of_encounter(connection: Connection, encounter_id: UUID) -> UUID | None:
+    found: UUID | None = await connection.fetchval(OF_ENCOUNTER, encounter_id)
+    return found
+
+
+async def tasks_of(connection: Connection, transition_id: UUID) -> list[Record]:
+    """Open ones first, by due time."""
+    return await connection.fetch(TASKS_OF, transition_id)
+
+
+async def plans_of(connection: Connection, transition_id: UUID) -> list[Record]:
+    return await connection.fetch(PLANS_OF, transition_id)
+
+
+async def deliveries_of(connection: Connection, encounter_id: UUID, transition_id: UUID) -> list[Record]:
+    return await connection.fetch(DELIVERIES_OF, encounter_id, transition_id)
+
+
+async def facility_of(connection: Connection, correlation: UUID) -> str | None:
+    found: str | None = await connection.fetchval(FACILITY_OF, correlation)
+    return found
+
+
+async def facilities(connection: Connection, visible: Sequence[str] | None) -> list[Record]:
+    return await connection.fetch(FACILITIES, visible)
+
+
+async def roles(connection: Connection) -> list[str]:
+    return [row["owner_role"] for row in await connection.fetch(ROLES)]
+
+
+async def work(
+    connection: Connection,
+    visible: Sequence[str] | None,
+    *,
+    role: str | None,
+    owner: str | None,
+    overdue: bool,
+    after: tuple[datetime, UUID] | None,
+    limit: int,
+) -> list[Record]:
+    """Open tasks by due time, the most urgent first."""
+    at, last = after or (None, None)
+    return await connection.fetch(WORK, visible, role, owner, overdue, at, last, limit)
+
+
+async def names(connection: Connection, patients: Iterable[str]) -> dict[str, Record]:
+    """Who these patients are. Only for pages that were opened by someone who may know."""
+    return {row["patient_id"]: row for row in await connection.fetch(NAMES, list(set(patients)))}
