@@ -7,9 +7,9 @@ if TYPE_CHECKING:
     from services.notifications.store import Connection, Record
 
 SHOWN = """d.id, d.position, d.version, d.event_id, n.event_type, d.endpoint_id, d.organisation, d.channel,
-d.patient_id, d.encounter_id, n.transition_id, d.bases, d.body, d.retracts, n.amends, d.retracted_by,
-d.status, d.reason, d.reached, d.attempts, CASE WHEN d.status IN ('queued', 'delivering') THEN d.due_at END AS due_at, n.occurred_at, d.queued_at,
-d.closed_at, d.acknowledged_by, d.acknowledged_at, n.correlation_id, n.traceparent"""
+d.patient_id, d.encounter_id, n.transition_id, d.bases, d.body, d.retracts, n.amends, d.retracted_by, d.status,
+d.reason, d.reached, d.attempts, CASE WHEN d.status IN ('queued', 'delivering') THEN d.due_at END AS due_at,
+n.occurred_at, d.queued_at, d.closed_at, d.acknowledged_by, d.acknowledged_at, n.correlation_id, n.traceparent"""
 LISTED = f"""
 SELECT {SHOWN} FROM delivery d JOIN notice n USING (event_id)
 WHERE ($1::text IS NULL OR d.organisation = $1) AND ($2::text IS NULL OR d.status = $2)
