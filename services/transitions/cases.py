@@ -5,11 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from services.transitions import store
 from services.transitions.announcement import Cause, announce
 from services.transitions.evidence import Evidence
 from services.transitions.followed import Followed, PatientCase
 from services.transitions.protocols import Library
+from services.transitions.store import following
 from services.transitions.task import Why
 from services.transitions.transition import settle
 from shared.events import Draft
@@ -38,11 +38,11 @@ class Cases:
         since: datetime,
     ) -> "Cases":
         """Loads the patients, who must be locked, and locks and loads whoever else one of the encounters is under."""
-        cases = await store.load_cases(tx.connection, library, patients, encounters, since)
+        cases = await following.load_cases(tx.connection, library, patients, encounters, since)
         others = cases.keys() - set(patients)
         if others:
             everyone = set((await tx.lock(cases)).values())
-            cases = await store.load_cases(tx.connection, library, everyone, encounters, since)
+            cases = await following.load_cases(tx.connection, library, everyone, encounters, since)
         return cls(library, cases)
 
     def of(self, patient_id: str) -> PatientCase:
@@ -94,8 +94,9 @@ class Cases:
             stored = self._stored.get(f.transition.encounter_id)
             known = {o.task.id: o for o in stored.tasks} if stored else {}
             tasks += [(f.transition, o) for o in f.tasks if o != known.get(o.task.id)]
-        await store.save_transitions(tx.connection, changed)
-        await store.save_tasks(tx.connection, tasks)
-        await store.keep_evidence(tx.connection, self._new_evidence)
-        await store.write_history(tx.connection, self.drafts)
+        await following.save_transitions(tx.connection, changed)
+        await following.save_tasks(tx.connection, tasks)
+        await following.set_clocks(tx.connection, tasks)
+        await following.keep_evidence(tx.connection, self._new_evidence)
+        await following.write_history(tx.connection, self.drafts)
         await tx.publish(self.drafts)

@@ -68,8 +68,11 @@ class Followed:
 
 @dataclass(frozen=True, slots=True)
 class PatientCase:
-    """All that is known of one patient: recent transitions by encounter, and the evidence."""
+    """What is known of one patient: transitions by encounter, and the evidence. `context` holds earlier stays that
+    bear on these but are too far back to be touched themselves.
+    """
 
     patient_id: str
     followed: dict[UUID, Followed] = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
+    context: tuple[Stayed, ...] = ()

@@ -119,7 +119,7 @@ def settle(case: PatientCase, library: Library) -> PatientCase:
     stays = {key: followed.stayed for key, followed in case.followed.items() if followed.standing is not Standing.VOID}
     settled = {}
     for key, followed in case.followed.items():
-        others = [stay for other, stay in stays.items() if other != key]
+        others = [*(stay for other, stay in stays.items() if other != key), *case.context]
         if followed.standing is Standing.VOID:
             settled[key] = _revoke(followed)
             continue

@@ -35,9 +35,9 @@ CREATE TABLE transition (
     body jsonb NOT NULL
 ) WITH (fillfactor = 80);
 CREATE INDEX transition_patient ON transition (patient_id);
-CREATE INDEX transition_listed ON transition (id DESC) WHERE status IN ('open', 'following', 'on-hold');
+CREATE INDEX transition_listed ON transition (changed_at, id);
 -- The review list: old news that nobody was told of.
-CREATE INDEX transition_review ON transition (id DESC) WHERE historical AND NOT is_reviewed;
+CREATE INDEX transition_review ON transition (changed_at, id) WHERE historical AND NOT is_reviewed;
 
 -- One row an obligation. `fired` counts the ladder's levels that were told; `settled_at` is when the deed was done.
 CREATE TABLE task (
@@ -101,3 +101,11 @@ CREATE TABLE history (
     caused_by text NOT NULL
 );
 CREATE INDEX history_transition ON history (transition_id, id);
+
+-- Requests that took effect, by the caller's Idempotency-Key (as a digest): a repeat changes nothing.
+CREATE TABLE request_done (
+    about uuid NOT NULL,
+    key bytea NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (about, key)
+);

@@ -1,0 +1,155 @@
+"""SQL of what people look at: pages of transitions and tasks (keyset), one transition with its tasks and history."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from shared.events.transitions import Task, Transition
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from shared.postgres.transaction import Connection
+
+# An empty list of facilities means all of them; what is not asked for is null.
+TRANSITIONS = """
+SELECT id, changed_at, is_reviewed, why, body::text AS body FROM transition
+WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR facility = $2)
+  AND (cardinality($3::text[]) = 0 OR facility = ANY ($3)) AND ($4::text IS NULL OR patient_id = $4)
+  AND (NOT $5::bool OR (historical AND NOT is_reviewed))
+  AND ($6::timestamptz IS NULL OR (changed_at, id) < ($6, $7))
+ORDER BY changed_at DESC, id DESC LIMIT $8
+"""
+TRANSITION = "SELECT id, changed_at, is_reviewed, why, body::text AS body FROM transition WHERE id = $1"
+TASKS_OF = "SELECT body::text AS body, why FROM task WHERE transition_id = $1 ORDER BY due_at, code, number"
+HISTORY_OF = """
+SELECT event_id, type, at, recorded, task_id, code, reason, caused_by FROM history
+WHERE transition_id = $1 ORDER BY id DESC LIMIT $2
+"""
+TASKS = """
+SELECT k.id, k.due_at, k.body::text AS body, t.body::text AS transition
+FROM task k JOIN transition t ON t.id = k.transition_id
+WHERE (CASE WHEN $1::text IS NULL THEN k.status IN ('requested', 'accepted') ELSE k.status = $1 END)
+  AND ($2::text IS NULL OR k.owner_role = $2) AND ($3::text IS NULL OR k.owner = $3)
+  AND ($4::timestamptz IS NULL OR k.due_at < $4) AND ($5::bool IS NULL OR (k.fired > 1) = $5)
+  AND ($6::text IS NULL OR k.facility = $6) AND (cardinality($7::text[]) = 0 OR k.facility = ANY ($7))
+  AND ($8::timestamptz IS NULL OR (k.due_at, k.id) > ($8, $9))
+ORDER BY k.due_at, k.id LIMIT $10
+"""
+PLACE_OF_TRANSITION = "SELECT patient_id, encounter_id, facility FROM transition WHERE id = $1"
+PLACE_OF_TASK = """
+SELECT t.patient_id, t.encounter_id, t.facility FROM task k JOIN transition t ON t.id = k.transition_id
+WHERE k.id = $1
+"""
+DONE_ONCE = "INSERT INTO request_done (about, key) VALUES ($1, $2) ON CONFLICT DO NOTHING"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransitionsWanted:
+    """Which transitions; `facilities` are those the caller may see (empty: all). `before` is the last one's place."""
+
+    status: str | None = None
+    facility: str | None = None
+    facilities: tuple[str, ...] = ()
+    patient: str | None = None
+    to_review: bool = False
+    before: tuple[datetime, UUID] | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TasksWanted:
+    """Which tasks; without a status, those whose clock runs. `after` is the last one's place (due time, id)."""
+
+    status: str | None = None
+    role: str | None = None
+    owner: str | None = None
+    due_before: datetime | None = None
+    escalated: bool | None = None
+    facility: str | None = None
+    facilities: tuple[str, ...] = ()
+    after: tuple[datetime, UUID] | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose a transition is, and where: what must be known to lock the patient and to judge who may act."""
+
+    patient_id: str
+    encounter_id: UUID
+    facility: str
+
+
+async def transitions(connection: "Connection", wanted: TransitionsWanted) -> list[Mapping[str, Any]]:
+    at, last = wanted.before or (None, None)
+    rows = await connection.fetch(
+        TRANSITIONS,
+        wanted.status,
+        wanted.facility,
+        list(wanted.facilities),
+        wanted.patient,
+        wanted.to_review,
+        at,
+        last,
+        wanted.limit,
+    )
+    return [_shown(row) for row in rows]
+
+
+def _shown(row: "asyncpg.Record") -> Mapping[str, Any]:
+    return {
+        "transition": Transition.model_validate_json(row["body"]),
+        "reason": row["why"],
+        "reviewed": row["is_reviewed"],
+        "changed_at": row["changed_at"],
+    }
+
+
+async def transition(connection: "Connection", transition_id: UUID) -> Mapping[str, Any] | None:
+    row = await connection.fetchrow(TRANSITION, transition_id)
+    return _shown(row) if row else None
+
+
+async def tasks_of(connection: "Connection", transition_id: UUID) -> list[Task]:
+    return [Task.model_validate_json(row["body"]) for row in await connection.fetch(TASKS_OF, transition_id)]
+
+
+async def history_of(connection: "Connection", transition_id: UUID, limit: int) -> list[Mapping[str, Any]]:
+    """What was said of the transition and its tasks, newest first, with what caused it."""
+    return [dict(row) for row in await connection.fetch(HISTORY_OF, transition_id, limit)]
+
+
+async def tasks(connection: "Connection", wanted: TasksWanted) -> list[tuple[Task, Transition]]:
+    at, last = wanted.after or (None, None)
+    rows = await connection.fetch(
+        TASKS,
+        wanted.status,
+        wanted.role,
+        wanted.owner,
+        wanted.due_before,
+        wanted.escalated,
+        wanted.facility,
+        list(wanted.facilities),
+        at,
+        last,
+        wanted.limit,
+    )
+    return [(Task.model_validate_json(r["body"]), Transition.model_validate_json(r["transition"])) for r in rows]
+
+
+async def place_of_transition(connection: "Connection", transition_id: UUID) -> Place | None:
+    row = await connection.fetchrow(PLACE_OF_TRANSITION, transition_id)
+    return Place(**dict(row)) if row else None
+
+
+async def place_of_task(connection: "Connection", task_id: UUID) -> Place | None:
+    row = await connection.fetchrow(PLACE_OF_TASK, task_id)
+    return Place(**dict(row)) if row else None
+
+
+async def is_first(connection: "Connection", about: UUID, key: bytes) -> bool:
+    """Notes that a request with this key took effect; False when one did before."""
+    return str(await connection.execute(DONE_ONCE, about, key)) == "INSERT 0 1"
