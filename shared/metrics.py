@@ -54,6 +54,7 @@ TIMERS_ALIVE = Gauge("handoff_timers_alive_timestamp_seconds", "When due tasks w
 TASKS_ESCALATED = Counter("handoff_tasks_escalated", "Firings of an escalation level", ("level",))
 TASKS_OVERDUE = Gauge("handoff_tasks_overdue", "Open tasks past their due time")
 SIGNALS_OPEN = Gauge("handoff_signals_open", "Live signals now raised", ("kind",))
+SIGNALS_PASSED_OVER = Counter("handoff_signals_passed_over", "Records the live signals could not count", ("topic",))
 
 # Notifications
 DELIVERIES = Counter("handoff_deliveries", "Delivery attempts closed, by outcome", ("channel", "outcome"))

@@ -7,9 +7,10 @@ since that broker answers wrong ends of a log; and a changelog would double what
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import faust
+from faust.tables.wrappers import WindowWrapper
 from typing_extensions import override
 
 MINUTE = timedelta(minutes=1)
@@ -49,7 +50,7 @@ class Windows:
     def __init__(self, app: faust.App, name: str, *, size: timedelta, kept: timedelta) -> None:
         self.size = size
         self._table = LocalTable(app, name=name, default=int)
-        self._windowed = self._table.tumbling(size, expires=kept)
+        self._windowed = cast("WindowWrapper", self._table.tumbling(size, expires=kept))
 
     def put(self, counts: Iterable[Count]) -> None:
         for count in counts:
@@ -60,7 +61,8 @@ class Windows:
         step = self.size.total_seconds()
         starts = int(since.timestamp() // step)
         ends = int(until.timestamp() // step)
-        return sum(int(self._windowed.relative_to(n * step)[scope].value()) for n in range(starts, ends))
+        values = [self._windowed.relative_to(n * step)[scope].value() for n in range(starts, ends)]
+        return sum(map(int, values))
 
     async def forget_old(self) -> None:
         await self._table.forget_old()
