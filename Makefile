@@ -7,6 +7,9 @@ RUN_STAMP := $(VENV)/.installed-run
 DEV_STAMP := $(VENV)/.installed-dev
 WORKERS ?= 2
 LOCKED := --generate-hashes --no-emit-index-url --no-header --quiet --upgrade
+LEGS ?= browser parser promtool apache chaos
+EVERY_LEG := browser or parser or promtool or apache or chaos
+space := $(subst ,, )
 CLEAN_FILES := .run build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-results
 
 .PHONY: run test test-all chaos bench lint types lock clean env dev
@@ -18,17 +21,17 @@ env: $(RUN_STAMP)  ## only the environment that `run` needs
 dev: $(DEV_STAMP)  ## the environment of the tests and linters
 
 test: $(DEV_STAMP)  ## what needs only Python: embedded servers, started by the tests
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not browser and not apache and not parser and not chaos"
+	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not ($(EVERY_LEG))" $(PYTEST_ARGS)
 
-test-all: $(DEV_STAMP)  ## the rest: browser, AsyncAPI's parser, Apache Kafka, a bounded chaos run
-	@deploy/prerequisites.sh
-	$(BIN)/pytest -m "browser or apache or parser or chaos" $(TEST_ALL_ARGS)
+test-all: $(DEV_STAMP)  ## the rest: browser, AsyncAPI's parser, promtool, Apache Kafka, a bounded chaos run
+	@deploy/prerequisites.sh $(LEGS)
+	$(BIN)/pytest -m "$(subst $(space), or ,$(strip $(LEGS)))" $(PYTEST_ARGS)
 
 chaos: $(DEV_STAMP)  ## the long one: 20,000 messages, a kill every 4 s; SEED=… repeats a plan
 	$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED))
 
 bench: $(DEV_STAMP)  ## figures beside their floors, into docs/benchmarks.md
-	$(BIN)/python -m bench
+	$(BIN)/python -m deploy.bench
 
 lint: $(DEV_STAMP)
 	$(BIN)/ruff check .
