@@ -21,7 +21,7 @@ env: $(RUN_STAMP)  ## only the environment that `run` needs
 dev: $(DEV_STAMP)  ## the environment of the tests and linters
 
 test: $(DEV_STAMP)  ## what needs only Python: embedded servers, started by the tests
-	$(BIN)/pytest -n $(WORKERS) --dist loadgroup -m "not ($(EVERY_LEG))" $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile -m "not ($(EVERY_LEG))" $(PYTEST_ARGS)
 
 test-all: $(DEV_STAMP)  ## the rest: browser, AsyncAPI's parser, promtool, Apache Kafka, a bounded chaos run
 	@deploy/prerequisites.sh $(LEGS)
