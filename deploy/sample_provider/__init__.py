@@ -1,0 +1,1 @@
+"""A provider organisation's system, for the local stack: subscribes, receives, shows. It stands outside the house."""
