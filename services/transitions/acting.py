@@ -20,7 +20,7 @@ from shared.events.followups import FollowUpFact
 from shared.events.transitions import Task, Transition
 from shared.postgres import Transaction
 
-Change = Callable[[Obligation], Obligation]
+Change = Callable[[Obligation, "Act"], Obligation]
 
 
 class StaleVersionError(Exception):
@@ -59,10 +59,22 @@ async def act_on_task(tx: Transaction, library: Library, task_id: UUID, version:
         return obligation.task
     if obligation.task.version != version:
         raise StaleVersionError(obligation.task.version)
-    changed = change(obligation)
+    changed = change(obligation, act)
     tasks = tuple(changed if o is obligation else o for o in followed.tasks)
     after = await _put(tx, cases, replace(followed, tasks=tasks), act.cause)
     return _task_in(after, task_id).task
+
+
+def claimed(obligation: Obligation, act: Act) -> Obligation:
+    return obligation.claim(act.actor)
+
+
+def completed(outcome: str) -> Change:
+    return lambda obligation, act: obligation.complete_by_person(act.at, outcome)
+
+
+def cancelled(reason: str) -> Change:
+    return lambda obligation, act: obligation.cancel_by_person(act.at, reason)
 
 
 async def record(

@@ -1,6 +1,6 @@
 """SQL of what people look at: pages of transitions and tasks (keyset), one transition with its tasks and history."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR facility = $2)
 ORDER BY changed_at DESC, id DESC LIMIT $8
 """
 TRANSITION = "SELECT id, changed_at, is_reviewed, why, body::text AS body FROM transition WHERE id = $1"
-TASKS_OF = "SELECT body::text AS body, why FROM task WHERE transition_id = $1 ORDER BY due_at, code, number"
+TASKS_OF = "SELECT body::text AS body FROM task WHERE transition_id = $1 ORDER BY due_at, code, number"
 HISTORY_OF = """
 SELECT event_id, type, at, recorded, task_id, code, reason, caused_by FROM history
 WHERE transition_id = $1 ORDER BY id DESC LIMIT $2
@@ -37,6 +37,15 @@ WHERE (CASE WHEN $1::text IS NULL THEN k.status IN ('requested', 'accepted') ELS
   AND ($6::text IS NULL OR k.facility = $6) AND (cardinality($7::text[]) = 0 OR k.facility = ANY ($7))
   AND ($8::timestamptz IS NULL OR (k.due_at, k.id) > ($8, $9))
 ORDER BY k.due_at, k.id LIMIT $10
+"""
+OPEN = """
+SELECT body::text AS body FROM transition
+WHERE status IN ('open', 'following', 'on-hold') AND ($1::uuid IS NULL OR id > $1) ORDER BY id LIMIT $2
+"""
+WITH_TASKS = """
+SELECT body::text AS body,
+    ARRAY(SELECT k.body::text FROM task k WHERE k.transition_id = t.id ORDER BY k.due_at, k.code, k.number) AS tasks
+FROM transition t WHERE id = ANY ($1) ORDER BY id
 """
 PLACE_OF_TRANSITION = "SELECT patient_id, encounter_id, facility FROM transition WHERE id = $1"
 PLACE_OF_TASK = """
@@ -153,3 +162,16 @@ async def place_of_task(connection: "Connection", task_id: UUID) -> Place | None
 async def is_first(connection: "Connection", about: UUID, key: bytes) -> bool:
     """Notes that a request with this key took effect; False when one did before."""
     return str(await connection.execute(DONE_ONCE, about, key)) == "INSERT 0 1"
+
+
+async def open_page(connection: "Connection", after: UUID | None, limit: int) -> list[Transition]:
+    """Transitions that are open, followed or on hold, in the order of their ids."""
+    return [Transition.model_validate_json(row["body"]) for row in await connection.fetch(OPEN, after, limit)]
+
+
+async def with_tasks(connection: "Connection", ids: Collection[UUID]) -> list[tuple[Transition, list[Task]]]:
+    rows = await connection.fetch(WITH_TASKS, list(ids))
+    return [
+        (Transition.model_validate_json(row["body"]), [Task.model_validate_json(task) for task in row["tasks"]])
+        for row in rows
+    ]

@@ -1,0 +1,48 @@
+"""Puts transitions together: pool, consumer, relay, clock, routes."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+
+from services.transitions.api import transitions_router
+from services.transitions.consumers import handlers
+from services.transitions.editions import register_protocols
+from services.transitions.protocols import read_protocols
+from services.transitions.settings import Settings
+from services.transitions.snapshots import tell_open_transitions
+from services.transitions.timing import Timekeeper
+from shared.http import create_app, operations_router
+from shared.kafka import Consumer, Relay
+from shared.postgres import Database, open_database
+
+SERVICE = "transitions"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What runs: the application, and beside it consumer, relay and clock. Whoever built it closes the database."""
+
+    app: FastAPI
+    database: Database
+    background: tuple[Callable[[], Awaitable[None]], ...]
+
+
+async def build(settings: Settings) -> Service:
+    """Raises WrongProtocolError when a protocol can't be used, OSError when PostgreSQL can't be reached."""
+    protocols = read_protocols(settings.protocols, demo=settings.demo)
+    database = await open_database(SERVICE, settings.postgres)
+    library = await register_protocols(database, protocols)
+    consumer = Consumer(
+        database=database,
+        kafka=settings.kafka,
+        name=SERVICE,
+        handlers=handlers(library),
+        instance=settings.instance,
+    )
+    relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
+    clock = Timekeeper(database, library, batch=settings.timers_batch)
+    operations = operations_router(database, consumer=consumer, relay=relay, snapshot=tell_open_transitions)
+    routers = [transitions_router(database, library), operations]
+    app = create_app(SERVICE, database=database, settings=settings.http, routers=routers)
+    return Service(app, database, (consumer.run, relay.run, clock.run))
