@@ -5,6 +5,7 @@ asyncpg, pydantic and KeyError put values into theirs, and values here are peopl
 """
 
 import logging
+import os
 import re
 import secrets
 import sys
@@ -126,8 +127,8 @@ def _schema_names(error: BaseException) -> str:
     if isinstance(error, asyncpg.PostgresError):
         names = [error.sqlstate, error.table_name, error.column_name, error.constraint_name]
         return f" ({', '.join(name for name in names if name)})"
-    if isinstance(error, OSError) and error.strerror:
-        return f" (errno {error.errno}: {error.strerror})"
+    if isinstance(error, OSError) and error.errno:
+        return f" (errno {error.errno}: {os.strerror(error.errno)})"
     return ""
 
 

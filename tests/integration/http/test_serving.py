@@ -31,8 +31,8 @@ async def watch():
         print("watch ended", flush=True)
 
 async def fail():
-    await asyncio.to_thread(sys.stdin.readline)
-    raise KeyError("Zebulon")
+    if await asyncio.to_thread(sys.stdin.readline):
+        raise KeyError("Zebulon")
 
 settings = read_settings(Settings)
 configure("ward")
