@@ -1,5 +1,5 @@
 """A receiver of Handoff's webhooks: `WEBHOOK_SECRET=whsec_… python3 examples/receiver.py` listens on port 9000."""
-# ruff: noqa: D102, E401, I001, INP001, N802, PLR2004, T201  (an example fits on a screen)
+# ruff: noqa: E401, I001, INP001, PLR2004, T201  (an example fits on a screen)
 
 import base64, hashlib, hmac, http.server, json, os, time
 

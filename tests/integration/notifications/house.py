@@ -55,9 +55,7 @@ class House:
         poster = Poster(private=True, total_seconds=timeout, connections=512)
         self.posters.append(poster)
         settled = {"poll_seconds": 0.02, "sweep_seconds": 0.2, "settle_seconds": 0.5, **pace}
-        one = Deliverer(
-            database=self.database, poster=poster, box=self.box, owner=owner, pace=Pace(**settled)
-        )
+        one = Deliverer(database=self.database, poster=poster, box=self.box, owner=owner, pace=Pace(**settled))
         self.deliverers.append(one)
         return one
 
