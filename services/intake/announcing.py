@@ -4,9 +4,10 @@ A new milestone has its event; one that vanished is taken back; one whose time o
 So whatever the order of arrival, what was announced and not taken back is the same in the end.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
@@ -66,16 +67,21 @@ class Cause(NamedTuple):
     late: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Change:
-    """A stay's change: what was announced of it, the state and the encounter now, and the fields that differ."""
+    """A stay's change: what was announced of it, the state now, and the fields that differ."""
 
     announced: tuple[Announced, ...]
     state: EncounterState
-    encounter: Encounter
+    describe: Callable[[], Encounter]
     changed: tuple[str, ...]
     is_new: bool
     cause: Cause
+
+    @cached_property
+    def encounter(self) -> Encounter:
+        """As it stands after the change; most messages say nothing new and never need it."""
+        return self.describe()
 
     def draft(self, fact: EncounterFact, time: str | None = None, milestone: Milestone | None = None) -> Draft:
         return Draft(

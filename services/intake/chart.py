@@ -10,7 +10,7 @@ from services.intake.announcing import Announced, Cause, Change, announce
 from services.intake.arrival import Arrival
 from services.intake.describing import StayIdentity
 from services.intake.encounter import EMPTY, EncounterState
-from services.intake.message import AdtMessage, Outcome, Reason, StayFact, Verdict
+from services.intake.message import AdtMessage, OrderKey, Outcome, Reason, Said, StayFact, Verdict
 from services.intake.patient import Record
 from services.intake.person import IDENTIFIERS
 from shared.events import Draft, uuid7
@@ -26,9 +26,23 @@ class Patient:
     version: int = 0
     record: Record = ()
     is_touched: bool = False
+    _summary: PatientSummary | None = None
 
     def summary(self) -> PatientSummary:
-        return people.summarise(self.id, self.record)
+        if self._summary is None:
+            self._summary = people.summarise(self.id, people.values_of(self.record))
+        return self._summary
+
+    def learn(self, order: OrderKey, said: Said) -> tuple[str, ...]:
+        """Takes in what a message says; answers the fields that differ now."""
+        before = people.values_of(self.record)
+        self.record = people.learn(self.record, order, said)
+        self.is_touched = True
+        self.version += 1
+        changed = people.differences(before, people.values_of(self.record))
+        if changed:
+            self._summary = None
+        return changed
 
 
 @dataclass(slots=True)
@@ -100,17 +114,11 @@ class Chart:
         if is_retired:
             # The message still uses a number that was merged away: the survivor's own numbers stay.
             said = {name: value for name, value in said.items() if not name.startswith(IDENTIFIERS)}
-        known = patient.record
-        patient.record = people.learn(known, adt.order, said)
-        patient.is_touched = True
-        patient.version += 1
-        if not known and adt.visit:  # a new patient is told with the stay
-            return
-        now = patient.summary()
-        changed = people.differences(people.summarise(patient.id, known), now)
-        if changed:
+        is_new = not patient.record
+        changed = patient.learn(adt.order, said)
+        if changed and not (is_new and adt.visit):  # a new patient is told with the stay
             yield Draft(
-                fact=PatientUpdated(patient=now, changed=changed),
+                fact=PatientUpdated(patient=patient.summary(), changed=changed),
                 subject=patient.id,
                 time=adt.occurred,
                 correlation_id=patient.id,
@@ -122,14 +130,15 @@ class Chart:
 def _tell(stay: Stay, patient: Patient, arrival: Arrival, adt: AdtMessage, fact: StayFact) -> list[Draft]:
     before, is_new = stay.state, stay.version == 0
     late = stay.take(arrival.id, fact)
-    drafts, stay.announced = announce(
+    drafts, announced = announce(
         Change(
             announced=stay.announced,
             state=stay.state,
-            encounter=describing.describe(stay.identity, stay.version, stay.state, patient.summary()),
+            describe=lambda: describing.describe(stay.identity, stay.version, stay.state, patient.summary()),
             changed=() if is_new else describing.differences(before, stay.state),
             is_new=is_new,
             cause=Cause(str(arrival.id), adt.occurred, late),
         )
     )
+    stay.announced = announced
     return drafts

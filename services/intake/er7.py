@@ -12,6 +12,8 @@ from functools import cached_property
 from typing import NamedTuple
 
 FALLBACK_CHARSET = "cp1252"
+UNUSED = "\x00"
+"""Stands for a separator that the sender does not have: NUL is taken out of every message before it is split."""
 NULL = '""'
 """The sender's "delete what you have", as opposed to an empty field: "no change"."""
 
@@ -40,7 +42,7 @@ class Separators(NamedTuple):
 
 @dataclass(slots=True)
 class Segment:
-    """One segment. Fields count from 1 as in the standard (MSH-1 is the field separator); so do components."""
+    """One segment. Fields count from 1 as in the standard (MSH-1 is the field separator)."""
 
     fields: list[str]
     separators: Separators
@@ -52,25 +54,59 @@ class Segment:
     def is_null(self, number: int) -> bool:
         return self.raw(number) == NULL
 
-    def text(self, number: int, component: int = 1, subcomponent: int = 1) -> str | None:
-        """One un-escaped value of the first repetition; None where absent, empty or null."""
+    def text(self, number: int) -> str | None:
+        """The un-escaped first component of the first repetition; None where absent, empty or null."""
         raw = self.raw(number)
         if not raw or raw == NULL:
             return None
-        return self.piece(_nth(raw, self.separators.repetition, 1), component, subcomponent)
+        return self.plain(raw.split(self.separators.repetition, 1)[0].split(self.separators.component, 1)[0])
 
-    def repetitions(self, number: int) -> list[str]:
-        """The field's repetitions as sent, for `piece`; an empty or null field has none."""
+    def value(self, number: int) -> "Composite":
+        """The first repetition."""
+        return self.composite(self.raw(number).split(self.separators.repetition, 1)[0])
+
+    def repetitions(self, number: int) -> "list[Composite]":
+        """All repetitions; an empty or null field has none."""
         raw = self.raw(number)
-        return raw.split(self.separators.repetition) if raw and raw != NULL else []
+        if not raw or raw == NULL:
+            return []
+        return [self.composite(one) for one in raw.split(self.separators.repetition)]
 
-    def piece(self, repetition: str, component: int = 1, subcomponent: int = 1) -> str | None:
-        """One un-escaped value of a repetition; None where absent, empty or null."""
+    def composite(self, repetition: str) -> "Composite":
+        return Composite(repetition.split(self.separators.component), self)
+
+    def plain(self, component: str) -> str | None:
+        """The un-escaped first subcomponent; None where empty or null."""
         s = self.separators
-        found = _nth(_nth(repetition, s.component, component), s.subcomponent, subcomponent)
-        if not found or found == NULL:
+        if s.subcomponent in component:
+            component = component.split(s.subcomponent, 1)[0]
+        if not component or component == NULL:
             return None
-        return unescape(found, s) if s.escape and s.escape in found else found
+        return unescape(component, s) if s.escape in component else component
+
+
+class Composite:
+    """One repetition of a field, split into components; they count from 1."""
+
+    __slots__ = ("_components", "_segment")
+
+    def __init__(self, components: list[str], segment: Segment) -> None:
+        self._components = components
+        self._segment = segment
+
+    def __getitem__(self, number: int) -> str | None:
+        """A component, un-escaped, without its further subcomponents; None where absent, empty or null."""
+        if number > len(self._components):
+            return None
+        component = self._components[number - 1]
+        return self._segment.plain(component) if component else None
+
+    def second(self, number: int) -> str | None:
+        """The second subcomponent of a component: the universal id of an HD."""
+        if number > len(self._components):
+            return None
+        pieces = self._components[number - 1].split(self._segment.separators.subcomponent)
+        return self._segment.plain(pieces[1]) if len(pieces) > 1 else None
 
 
 @dataclass
@@ -147,13 +183,6 @@ def _resolve(code: str, s: Separators) -> str:
     return f"{s.escape}{code}{s.escape}"
 
 
-def _nth(text: str, separator: str, number: int) -> str:
-    if not separator or separator not in text:
-        return text if number == 1 else ""
-    pieces = text.split(separator, number)
-    return pieces[number - 1] if number <= len(pieces) else ""
-
-
 def _separators(text: str) -> Separators:
     if not text.startswith("MSH") or len(text) < len("MSH|^~\\&"):
         raise NoHeaderError("no MSH segment")
@@ -162,7 +191,7 @@ def _separators(text: str) -> Separators:
         raise NoHeaderError("MSH-1 is no separator")
     declared = text[4 : text.find(mark, 4)] if mark in text[4:20] else text[4:8]
     # A sender may declare fewer than four; what it leaves out it does not use.
-    given = [*declared[:4], *[""] * (4 - len(declared))]
+    given = [*declared[:4], *[UNUSED] * (4 - len(declared))]
     return Separators(mark, *given)
 
 

@@ -1,13 +1,14 @@
 """Feeds: which sender is which hospital, and how to read what it sends. Configured in a YAML file."""
 
 import ipaddress
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Self
 from zoneinfo import ZoneInfo
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from typing_extensions import override
 
 from shared.events.people import Facility
 
@@ -55,6 +56,10 @@ class Feed(BaseModel):
         except (LookupError, ValueError, OSError):
             raise ValueError("time_zone is no IANA zone") from None
         return facility
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self.name)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -105,6 +110,7 @@ class Feeds(BaseModel):
         return next((feed for feed in self.feeds if feed.name == name), None)
 
 
+@lru_cache(maxsize=256)
 def unknown_sender(facility: str) -> Feed:
     return Feed(name=DEFAULT_FEED, facility=Facility(code=facility or DEFAULT_FEED, time_zone="UTC"))
 

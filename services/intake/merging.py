@@ -1,6 +1,5 @@
 """A merge (A40): two records are one person. The retired one redirects to the survivor for ever after."""
 
-from services.intake import patient as people
 from services.intake import store
 from services.intake.arrival import Arrival
 from services.intake.chart import ACCEPTED, Chart, Effect, Patient
@@ -25,9 +24,7 @@ async def merge(tx: Transaction, chart: Chart, arrival: Arrival, survivor_record
     effect = Effect(arrival, ACCEPTED, survivor)
     patient = chart.patients.setdefault(survivor, Patient(survivor))
     if survivor_record == survivor:
-        patient.record = people.learn(patient.record, adt.order, adt.demographics)
-        patient.version += 1
-        patient.is_touched = True
+        patient.learn(adt.order, adt.demographics)
     if asked is Merge.NEW:
         await store.reparent(tx.connection, retired, survivor)
         await tx.alias(retired, survivor)

@@ -35,8 +35,12 @@ def learn(record: Record, order: OrderKey, said: Said) -> Record:
     return tuple(kept)
 
 
-def summarise(patient_id: str, record: Record) -> PatientSummary:
-    values = {name: value for saying in record for name, value in saying.said.items() if value is not None}
+def values_of(record: Record) -> dict[str, Any]:
+    """What is known now, by field."""
+    return {name: value for saying in record for name, value in saying.said.items() if value is not None}
+
+
+def summarise(patient_id: str, values: Mapping[str, Any]) -> PatientSummary:
     identifiers = [
         {"authority": name.removeprefix(IDENTIFIERS), "type": kind, "value": value}
         for name in sorted(values)
@@ -46,8 +50,10 @@ def summarise(patient_id: str, record: Record) -> PatientSummary:
     return PatientSummary.model_validate({**values, "id": patient_id, "identifiers": identifiers})
 
 
-def differences(before: PatientSummary, after: PatientSummary) -> tuple[str, ...]:
-    return tuple(n for n in PatientSummary.model_fields if getattr(before, n) != getattr(after, n))
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    """Names of the fields of PatientSummary that differ, sorted."""
+    differing = {name for name in {**before, **after} if before.get(name) != after.get(name)}
+    return tuple(sorted({"identifiers" if name.startswith(IDENTIFIERS) else name for name in differing}))
 
 
 def record_from_json(kept: list[list[Any]]) -> Record:

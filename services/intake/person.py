@@ -1,11 +1,12 @@
 """People in a message: PID as demographics, XCN as practitioners, CX as identifiers."""
 
+from collections.abc import Mapping
 from datetime import UTC
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.intake.codes import IDENTITY_PREFERENCE, NO_IDENTITY
-from services.intake.er7 import Segment, Separators
+from services.intake.er7 import NULL, Composite, Segment, Separators
 from services.intake.feeds import Feed
 from services.intake.times import Precision, read_moment
 from shared.events.people import Identifier
@@ -15,15 +16,29 @@ IDENTIFIERS = "identifiers of "
 _DATE_PARTS = {Precision.YEAR: 4, Precision.MONTH: 7}
 
 
+class Person(NamedTuple):
+    """PID: its identifiers, and its fields as those of PatientSummary (missing is no change, None deletes)."""
+
+    identifiers: tuple[Identifier, ...]
+    demographics: Mapping[str, Any]
+
+
+@lru_cache(maxsize=4096)
+def read_person(line: str, separators: Separators, feed: Feed) -> Person:
+    """One PID segment. Most messages of a stay repeat it unchanged, so the last ones are kept."""
+    pid = Segment(line.split(separators.field), separators)
+    found = identifiers(pid, 3, feed)
+    return Person(found, demographics(pid, feed, found))
+
+
 def identifiers(segment: Segment, number: int, feed: Feed) -> tuple[Identifier, ...]:
     """A CX field's identifiers, the one that stands for the record first."""
     found: list[Identifier] = []
-    for repetition in segment.repetitions(number):
-        value = segment.piece(repetition, 1)
-        if value and value.strip():
-            authority = feed.authority(segment.piece(repetition, 4), segment.piece(repetition, 4, 2))
-            kind = segment.piece(repetition, 5) or "MR"
-            found.append(Identifier(authority=authority, type=kind.upper(), value=value.strip()))
+    for one in segment.repetitions(number):
+        value = (one[1] or "").strip()
+        if value:
+            authority = feed.authority(one[4], one.second(4))
+            found.append(Identifier(authority=authority, type=(one[5] or "MR").upper(), value=value))
     return tuple(sorted(dict.fromkeys(found), key=_preference))
 
 
@@ -41,7 +56,6 @@ def _preference(identifier: Identifier) -> int:
 
 
 def demographics(pid: Segment, feed: Feed, found: tuple[Identifier, ...]) -> dict[str, Any]:
-    """PID as fields of PatientSummary: missing is no change, None deletes."""
     said: dict[str, Any] = {}
     for identifier in found:
         # A snapshot per authority: what one facility says does not delete another's identifiers.
@@ -55,7 +69,7 @@ def demographics(pid: Segment, feed: Feed, found: tuple[Identifier, ...]) -> dic
     _put(said, "phones", pid, 13, phones or None)
     died = pid.text(29)
     moment = read_moment(died, feed.zone) if died else None
-    _put(said, "deceased_at", pid, 29, moment.at.isoformat() if moment else None)
+    _put(said, "deceased_at", pid, 29, moment.iso if moment else None)
     flag = (pid.text(30) or "").upper()
     if flag in {"Y", "N"} or moment:
         said["deceased"] = flag != "N"
@@ -71,10 +85,13 @@ def _name(pid: Segment) -> dict[str, str] | None:
     names = pid.repetitions(5)
     if not names:
         return None
-    chosen = next((n for n in names if pid.piece(n, 7) == LEGAL), names[0])
-    parts = {"family": 1, "given": 2, "middle": 3, "suffix": 4}
-    name = {part: text for part, number in parts.items() if (text := pid.piece(chosen, number))}
-    return name or None
+    chosen = names[0] if len(names) == 1 else next((name for name in names if name[7] == LEGAL), names[0])
+    return _named(chosen, 1) or None
+
+
+def _named(name: Composite, first: int) -> dict[str, str]:
+    parts = enumerate(("family", "given", "middle", "suffix"), first)
+    return {part: text for number, part in parts if (text := name[number])}
 
 
 def _birth_date(text: str | None) -> str | None:
@@ -92,16 +109,14 @@ def _address(pid: Segment) -> str | None:
     repetitions = pid.repetitions(11)
     if not repetitions:
         return None
-    parts = [pid.piece(repetitions[0], number) for number in (1, 2, 3, 4, 5, 6)]
+    parts = [repetitions[0][number] for number in (1, 2, 3, 4, 5, 6)]
     return ", ".join(part for part in parts if part) or None
 
 
 def _phones(pid: Segment, number: int) -> list[str]:
     found = []
-    for repetition in pid.repetitions(number):
-        whole = pid.piece(repetition, 12) or pid.piece(repetition, 1)
-        parts = [pid.piece(repetition, component) for component in (5, 6, 7)]
-        phone = whole or "-".join(part for part in parts if part)
+    for one in pid.repetitions(number):
+        phone = one[12] or one[1] or "-".join(part for part in (one[5], one[6], one[7]) if part)
         if phone:
             found.append(phone)
     return found
@@ -110,17 +125,18 @@ def _phones(pid: Segment, number: int) -> list[str]:
 @lru_cache(maxsize=4096)
 def practitioner(raw: str, separators: Separators) -> dict[str, Any] | None:
     """One XCN as the fields of Practitioner; None when it names nobody. The NPI only where the message says so."""
-    segment = Segment([], separators)
-    number, authority = segment.piece(raw, 1), segment.piece(raw, 9)
-    parts = {"family": 2, "given": 3, "middle": 4, "suffix": 5}
-    name = {part: text for part, position in parts.items() if (text := segment.piece(raw, position))}
+    one = Segment([], separators).composite(raw)
+    number, authority, name = one[1], one[9], _named(one, 2)
     if not number and not name:
         return None
-    if number and "NPI" in {authority, segment.piece(raw, 13)}:
+    if number and "NPI" in {authority, one[13]}:
         return {"npi": number, "name": name}
     return {"local_id": number, "authority": authority, "name": name}
 
 
 def practitioners(segment: Segment, number: int) -> list[dict[str, Any]] | None:
-    found = [practitioner(raw, segment.separators) for raw in segment.repetitions(number)]
+    raw = segment.raw(number)
+    if not raw or raw == NULL:
+        return None
+    found = [practitioner(one, segment.separators) for one in raw.split(segment.separators.repetition)]
     return [one for one in found if one] or None

@@ -19,6 +19,7 @@ from services.intake.message import (
     UnacceptableError,
     Verdict,
 )
+from services.intake.person import Person
 from services.intake.times import Moment, read_moment, read_offset
 from services.intake.triggers import MERGES, PATIENT_ONLY, RANKS
 from shared.events.people import Identifier
@@ -34,13 +35,14 @@ _PERSON_ROLES = {"ATND": 7, "REF": 8, "CON": 9, "ADM": 17}
 
 def heading_of(message: Message) -> Heading:
     msh = message.header
+    kind = msh.value(9)
     return Heading(
         field_separator=msh.raw(1),
         encoding_characters=msh.raw(2),
         sender=(msh.raw(3), msh.raw(4)),
         receiver=(msh.raw(5), msh.raw(6)),
-        type=(msh.text(9, 1) or "").upper(),
-        trigger=(msh.text(9, 2) or _event_trigger(message)).upper(),
+        type=(kind[1] or "").upper(),
+        trigger=(kind[2] or _event_trigger(message)).upper(),
         control_id=msh.raw(10).strip(),
         processing_id=(msh.text(11) or "").upper(),
         version=msh.text(12) or "",
@@ -69,10 +71,10 @@ def interpret(message: Message, heading: Heading, feed: Feed, received: datetime
     reader = _Reader(message, heading, feed, received)
     if message.first("PID") is None:
         raise _missing("PID^1", Reason.MISSING_PATIENT, "PID segment is missing")
-    found = person.identifiers(reader.pid, 3, feed)
-    if not person.assigned(found):
+    who = person.read_person(message.lines["PID"][0], message.separators, feed)
+    if not person.assigned(who.identifiers):
         raise _missing("PID^1^3", Reason.MISSING_PATIENT, "PID-3 has no identifier of a patient")
-    return reader.message(found, digest)
+    return reader.message(who, digest)
 
 
 def _admit(message: Message, heading: Heading, feed: Feed) -> None:
@@ -124,8 +126,8 @@ class _Reader:
         # MSH-7's offset is the default zone of all times in the message.
         self.zone: tzinfo = (read_offset(sent) if sent else None) or self.feed.zone
 
-    def message(self, found: tuple[Identifier, ...], digest: str) -> AdtMessage:
-        trigger = self.heading.trigger
+    def message(self, who: Person, digest: str) -> AdtMessage:
+        trigger, found = self.heading.trigger, who.identifiers
         sent = self._moment("MSH-7", self.source.header.text(7), FURTHEST_AHEAD)
         recorded = self._moment("EVN-2", self.event.text(2), FURTHEST_AHEAD)
         happened = self._moment("EVN-6", self.event.text(6), FURTHEST_AHEAD)
@@ -151,7 +153,7 @@ class _Reader:
             order=key,
             occurred=occurred,
             identifiers=found,
-            demographics=person.demographics(self.pid, self.feed, found),
+            demographics=who.demographics,
             visit=visit,
             fact=fact,
             retired=retired,
@@ -168,7 +170,7 @@ class _Reader:
             return None
         if moment.note:
             self.doubts.append(f"{name} {moment.note}")
-        self.moments[name] = (moment.at.isoformat(), moment.precision.value, moment.offset)
+        self.moments[name] = (moment.iso, moment.precision.value, moment.offset)
         return moment
 
     def _retired(self, survivor: tuple[Identifier, ...]) -> tuple[Identifier, ...]:
@@ -190,14 +192,15 @@ class _Reader:
         if admitted is None:
             raise _held(Reason.NO_VISIT)
         record = found[0]
-        value = f"{record.type} {record.value} {admitted.at.isoformat()}"
+        value = f"{record.type} {record.value} {admitted.iso}"
         return Identifier(authority=record.authority, type="PV1-44", value=value)
 
     def _identifier(self, segment: Segment, number: int, kind: str) -> Identifier | None:
-        value = segment.text(number)
+        one = segment.value(number)
+        value = one[1]
         if not value:
             return None
-        authority = self.feed.authority(segment.text(number, 4), segment.text(number, 4, 2))
+        authority = self.feed.authority(one[4], one.second(4))
         return Identifier(authority=authority, type=kind, value=value.strip())
 
     def _said(self) -> dict[str, Any]:
@@ -237,7 +240,7 @@ class _Reader:
         )
         for name, segment, label, number, ahead in times:
             moment = self._moment(f"{label}-{number}", segment.text(number), ahead)
-            self._put(said, name, segment, number, moment.at.isoformat() if moment else None)
+            self._put(said, name, segment, number, moment.iso if moment else None)
 
     def _put_people(self, said: dict[str, Any]) -> None:
         for role, number in _PERSON_ROLES.items():
@@ -247,9 +250,9 @@ class _Reader:
         self._put(said, "pcp_organisation", self.pd1, 3, self.pd1.text(3))
 
     def _location(self, number: int) -> dict[str, str] | None:
-        parts = {"point_of_care": 1, "room": 2, "bed": 3, "facility": 4}
-        found = {name: text for name, component in parts.items() if (text := self.pv1.text(number, component))}
-        return found or None
+        place = self.pv1.value(number)
+        parts = enumerate(("point_of_care", "room", "bed", "facility"), 1)
+        return {name: text for component, name in parts if (text := place[component])} or None
 
     def _diagnoses(self) -> list[dict[str, Any]]:
         """All DG1 segments: a snapshot, replaced as a whole. The reason of admission (PV2-3) where there are none."""
@@ -260,11 +263,8 @@ class _Reader:
 
 
 def _diagnosis(segment: Segment, number: int) -> dict[str, Any]:
-    said: dict[str, Any] = {
-        "code": segment.text(number, 1),
-        "text": segment.text(number, 2),
-        "system": segment.text(number, 3),
-    }
+    coded = segment.value(number)
+    said: dict[str, Any] = {"code": coded[1], "text": coded[2], "system": coded[3]}
     if segment.fields and segment.fields[0] == "DG1":
         rank = segment.text(15) or ""
         said |= {"type": segment.text(6), "rank": int(rank) if rank.isdecimal() and len(rank) < 4 else None}  # noqa: PLR2004

@@ -27,12 +27,13 @@ class Moment(NamedTuple):
     """An instant as the sender said it: `at` is UTC and the start of what was said (`202603` is its first instant).
 
     `offset` is the offset from UTC in minutes that was said or applied; `note` tells of a local time that the clock
-    change made ambiguous (the earlier offset is taken) or non-existent (shifted forward).
+    change made ambiguous (the earlier offset is taken) or non-existent (shifted forward). `iso` is `at` in ISO 8601.
     """
 
     at: datetime
     precision: Precision
     offset: int
+    iso: str
     note: str | None = None
 
 
@@ -58,20 +59,26 @@ def read_moment(text: str, zone: tzinfo) -> Moment | None:
         return None
 
 
+@lru_cache(maxsize=256)
+def _offset(sign: str, hours: str, minutes: str) -> tzinfo | None:
+    offset = timedelta(hours=int(hours), minutes=int(minutes))
+    return None if offset > _MAX_OFFSET else timezone(offset if sign == "+" else -offset)
+
+
 def read_offset(text: str) -> tzinfo | None:
     """The offset that a date-time carries: MSH-7's is the default zone of the whole message."""
     match = _DTM.fullmatch(text.strip())
     if match is None or match[8] is None or (match[8], match[9], match[10]) == ("-", "00", "00"):
         return None
-    offset = timedelta(hours=int(match[9]), minutes=int(match[10]))
-    return None if offset > _MAX_OFFSET else timezone(offset if match[8] == "+" else -offset)
+    return _offset(match[8], match[9], match[10])
 
 
 def _at_offset(local: datetime, precision: Precision, sign: str, offset: timedelta) -> Moment | None:
     if offset > _MAX_OFFSET:
         return None
     signed = offset if sign == "+" else -offset
-    return Moment((local - signed).replace(tzinfo=UTC), precision, int(signed.total_seconds() // 60))
+    at = (local - signed).replace(tzinfo=UTC)
+    return Moment(at, precision, int(signed.total_seconds() // 60), at.isoformat())
 
 
 def _in_zone(local: datetime, precision: Precision, zone: tzinfo) -> Moment:
@@ -84,4 +91,4 @@ def _in_zone(local: datetime, precision: Precision, zone: tzinfo) -> Moment:
         note = "nonexistent"
     elif aware.replace(fold=1).utcoffset() != offset:
         note = "ambiguous"
-    return Moment(at, precision, int(offset.total_seconds() // 60), note)
+    return Moment(at, precision, int(offset.total_seconds() // 60), at.isoformat(), note)

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Any
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import orjson
 
 from shared.postgres.settings import PostgresSettings
 from shared.postgres.transaction import Transaction
+
+if TYPE_CHECKING:
+    from shared.postgres.transaction import Connection
 
 # A transaction that waits for its client this long is ended by the server: it would hold patients' locks.
 IDLE_IN_TRANSACTION_MS = 10_000
@@ -25,9 +28,12 @@ class Database:
         """Set when a transaction that said something has committed: the relay wakes up."""
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Transaction]:
-        """One transaction. Commits on leaving, rolls back when an exception leaves it."""
-        async with self.pool.acquire() as connection:
+    async def transaction(self, on: "Connection | None" = None) -> AsyncIterator[Transaction]:
+        """One transaction. Commits on leaving, rolls back when an exception leaves it.
+
+        `on` is a connection that the caller keeps: taking one from the pool and giving it back is a round trip.
+        """
+        async with self.pool.acquire() if on is None else nullcontext(on) as connection:
             async with connection.transaction():
                 said = Transaction(connection, self.service)
                 yield said

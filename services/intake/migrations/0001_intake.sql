@@ -124,7 +124,8 @@ CREATE TABLE counted_minute (
 -- The records of these identifiers. An unknown one joins the known record of the same message (same proposal), in the
 -- order of preference, else it starts the proposed record. Sorted, so that two writers never wait for each other.
 CREATE FUNCTION identify(authorities text[], types text[], vals text[], positions integer[], proposals text[])
-RETURNS TABLE (authority text, type text, value text, patient_id text) LANGUAGE plpgsql AS $$
+RETURNS TABLE (authority text, type text, value text, patient_id text) LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 BEGIN
     INSERT INTO identifier (authority, type, value, patient_id)
@@ -139,6 +140,8 @@ BEGIN
     FROM unnest(authorities, types, vals) AS g (authority, type, value) JOIN identifier k USING (authority, type, value);
 END $$;
 
+-- A group's keys are few and the tables large: always by index. A plan must not hang on the statistics of a table that
+-- was empty a minute ago.
 -- One round trip at the head of a group: lock who is idle, then read what the group needs. The reading statements run
 -- after the locks are held and take new snapshots, so they see what the last holder committed.
 CREATE FUNCTION open_group(
@@ -146,7 +149,8 @@ CREATE FUNCTION open_group(
 ) RETURNS TABLE (
     what text, authority text, type text, value text, id text, patient_id text, version integer, feed text,
     first jsonb, second jsonb, third jsonb
-) LANGUAGE plpgsql AS $$
+) LANGUAGE plpgsql
+SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
     survivors text[];
