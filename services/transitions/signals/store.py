@@ -118,9 +118,9 @@ WITH told AS (SELECT * FROM unnest($1::text[], $2::text[], $3::float8[]) AS t (k
 gone AS (DELETE FROM signal_gauge g WHERE g.value = 0 AND NOT EXISTS (
     SELECT 1 FROM told WHERE told.kind = g.kind AND told.scope = g.scope))
 INSERT INTO signal_gauge AS g (kind, scope, value, at)
-SELECT kind, scope, value, $4 FROM told
+SELECT kind, scope, value, $4::timestamptz FROM told
 UNION ALL
-SELECT g.kind, g.scope, 0, $4 FROM signal_gauge g
+SELECT g.kind, g.scope, 0, $4::timestamptz FROM signal_gauge g
 WHERE g.value <> 0 AND NOT EXISTS (SELECT 1 FROM told WHERE told.kind = g.kind AND told.scope = g.scope)
 ON CONFLICT (kind, scope) DO UPDATE SET value = excluded.value, at = excluded.at
 """
@@ -129,7 +129,7 @@ DELETE FROM signal_window WHERE starts < $1::timestamptz - CASE kind WHEN 'feed-
                                                                       ELSE interval '35 days' END
 """
 FORGET_STAYS = """
-DELETE FROM signal_stay WHERE NOT present AND coalesce(discharged_at, arrived_at, '-infinity') < $1 - interval '7 days'
+DELETE FROM signal_stay WHERE NOT present AND coalesce(discharged_at, arrived_at, '-infinity') < $1::timestamptz - interval '7 days'
 """
 
 
