@@ -47,7 +47,8 @@ async def run(settings: StackSettings, display: Display) -> int:
         return 0
     finally:
         waiting.cancel()
-        display.say("stopping: senders first, the broker last")
+        if stack.children:
+            display.say("stopping: senders first, the broker last")
         await stack.stop()
 
 

@@ -20,14 +20,18 @@ WRONG_SETTINGS = 2
 
 
 class Stage(IntEnum):
-    """The order of stopping: whoever feeds the others goes first, what they stand on last."""
+    """The order of stopping: whoever feeds the others goes first, what they stand on last.
 
-    SIMULATOR = 0
-    INTAKE = 1
-    SERVICES = 2
-    PROVIDER = 3
-    POSTGRES = 4
-    BROKER = 5
+    The value is the time, in tenths of a second after the word to stop, by which the stage must have ended: what one
+    stage does not need is left to those after it.
+    """
+
+    SIMULATOR = 15
+    INTAKE = 40
+    SERVICES = 65
+    PROVIDER = 70
+    POSTGRES = 88
+    BROKER = 95
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +46,6 @@ class Program:
     owner: Owner = field(default_factory=Owner)
     cwd: Path = ROOT
     stop_signal: signal.Signals = signal.SIGTERM
-    grace_seconds: float = 3.0
     explain: Callable[[str], str | None] = lambda _output: None
 
 
@@ -114,16 +117,16 @@ class Child:
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(number)
 
-    async def stop(self) -> None:
-        """End it in good order; SIGKILL after its time of grace."""
+    async def stop(self, grace_seconds: float) -> None:
+        """End it in good order; SIGKILL after the time of grace."""
         self._stopping = True
         if self._process is None or self._process.returncode is not None:
             return
         self._process.send_signal(self.program.stop_signal)
         try:
-            await asyncio.wait_for(self._process.wait(), self.program.grace_seconds)
+            await asyncio.wait_for(self._process.wait(), grace_seconds)
         except TimeoutError:
-            self._say(f"{self.name} did not end within {self.program.grace_seconds:.0f} s and was killed")
+            self._say(f"{self.name} did not end within {grace_seconds:.1f} s and was killed")
             self._process.kill()
             await self._process.wait()
 

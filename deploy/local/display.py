@@ -10,6 +10,7 @@ from rich.table import Table
 from deploy.local.settings import StackSettings
 
 SHOWN = 4
+FILE_WIDTH = 120
 ROLES = {
     "care-manager": "the board: transitions, tasks, plans",
     "ops": "feeds, pipeline, parked patients, deliveries",
@@ -24,7 +25,7 @@ class Display:
     """A progress bar while starting; afterwards plain lines."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console()
+        self.console = console or _console()
         self._progress = Progress(
             TextColumn("[bold]Starting Handoff"),
             BarColumn(),
@@ -75,6 +76,12 @@ class Display:
         self.console.print(_to_try(settings))
 
 
+def _console() -> Console:
+    """The terminal's own width; in a file or a pipe nothing is broken into lines."""
+    console = Console()
+    return console if console.is_terminal else Console(width=FILE_WIDTH)
+
+
 def _addresses(settings: StackSettings) -> Table:
     table = Table(title="Handoff is ready", title_justify="left", show_edge=False)
     table.add_column("What")
@@ -109,7 +116,7 @@ def _to_try(settings: StackSettings) -> Panel:
         watch = "start the simulated hospital: [bold].venv/bin/handoff simulate[/]"
     lines = [
         f"1. {watch}",
-        "2. send a discharge of your own: [bold].venv/bin/handoff send examples/discharge.hl7[/]",
+        "2. send a discharge of your own: [bold].venv/bin/handoff send --sample[/]",
         "3. kill any process ([bold]kill -9[/] an id of [bold].venv/bin/handoff status[/]): nothing is lost",
     ]
     return Panel("\n".join(lines), title="Three things to try", title_align="left", expand=False)

@@ -23,7 +23,6 @@ def postgres_program(server: EmbeddedPostgres) -> Program:
         owner=server.owner,
         cwd=server.data,
         stop_signal=signal.SIGINT,  # PostgreSQL's fast shutdown
-        grace_seconds=3.0,
         explain=postgres.explain,
     )
 
@@ -31,12 +30,11 @@ def postgres_program(server: EmbeddedPostgres) -> Program:
 def broker_program(settings: StackSettings) -> Program:
     if settings.kafka == "apache":
         node = apache.ApacheKafka(settings.run_folder, settings.broker_port)
-        return Program(name="broker", command=node.command, stage=Stage.BROKER, grace_seconds=5.0)
+        return Program(name="broker", command=node.command, stage=Stage.BROKER)
     return Program(
         name="broker",
         command=lambda: broker.command(settings.broker_port),
         stage=Stage.BROKER,
-        grace_seconds=1.0,
     )
 
 
@@ -120,9 +118,7 @@ def python(
     name: str, module: str, *, stage: Stage, environment: dict[str, str], ready_url: str | None = None
 ) -> Program:
     command = [sys.executable, "-m", module]
-    return Program(
-        name=name, command=lambda: command, stage=stage, environment=environment, ready_url=ready_url, grace_seconds=2.5
-    )
+    return Program(name=name, command=lambda: command, stage=stage, environment=environment, ready_url=ready_url)
 
 
 def _wiring(program: str, role: str, settings: StackSettings, server: EmbeddedPostgres) -> dict[str, str]:

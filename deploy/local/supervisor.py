@@ -80,8 +80,11 @@ class Stack:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        began = asyncio.get_running_loop().time()
         for stage in Stage:
-            await asyncio.gather(*(child.stop() for child in self.children.values() if child.program.stage is stage))
+            grace = max(0.3, began + stage / 10 - asyncio.get_running_loop().time())
+            ending = [child.stop(grace) for child in self.children.values() if child.program.stage is stage]
+            await asyncio.gather(*ending)
         await self._operations.__aexit__(None, None, None)
         self.instance.release()
 
@@ -128,6 +131,10 @@ class Stack:
             self.children[program.name] = child
             await child.start()
             self._tasks.append(asyncio.create_task(child.keep(), name=f"keep {program.name}"))
+
+    async def wait_until_ready(self, name: str) -> None:
+        """Until this program says it is ready. Raises StartFailedError."""
+        await self._ready(self.children[name])
 
     async def _ready(self, child: Child) -> None:
         if child.program.ready_url:
