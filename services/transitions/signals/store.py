@@ -53,10 +53,10 @@ after AS (
     WHERE s.version <= excluded.version
     RETURNING *
 ),
-both AS (SELECT * FROM before UNION ALL SELECT * FROM after)
-SELECT 'arrivals' AS kind, facility, unit, date_trunc('hour', arrived_at) AS hour FROM both WHERE arrived_at IS NOT NULL
+seen AS (SELECT * FROM before UNION ALL SELECT * FROM after)
+SELECT 'arrivals' AS kind, facility, unit, date_trunc('hour', arrived_at) AS hour FROM seen WHERE arrived_at IS NOT NULL
 UNION
-SELECT 'discharges', facility, unit, date_trunc('hour', discharged_at) FROM both WHERE discharged_at IS NOT NULL
+SELECT 'discharges', facility, unit, date_trunc('hour', discharged_at) FROM seen WHERE discharged_at IS NOT NULL
 """
 COUNT_FLOWS = """
 SELECT t.kind, t.facility, t.unit, t.hour, count(s.encounter_id)::int AS value
@@ -129,7 +129,8 @@ DELETE FROM signal_window WHERE starts < $1::timestamptz - CASE kind WHEN 'feed-
                                                                       ELSE interval '35 days' END
 """
 FORGET_STAYS = """
-DELETE FROM signal_stay WHERE NOT present AND coalesce(discharged_at, arrived_at, '-infinity') < $1::timestamptz - interval '7 days'
+DELETE FROM signal_stay
+WHERE NOT present AND coalesce(discharged_at, arrived_at, '-infinity') < $1::timestamptz - interval '7 days'
 """
 
 
