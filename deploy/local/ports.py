@@ -1,9 +1,12 @@
 """Ports of this machine: which one is free, and who holds one that is not."""
 
+import random
 import socket
 from contextlib import closing
 
 import psutil
+
+DRAWN_FROM = range(12_000, 32_000)
 
 
 class PortTakenError(Exception):
@@ -18,11 +21,15 @@ class PortTakenError(Exception):
 
 
 def free_port() -> int:
-    """A port that was free on 127.0.0.1 a moment ago."""
-    with closing(socket.socket()) as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """A port that was free on 127.0.0.1 a moment ago.
+
+    Drawn by chance from below the range that the system gives to outgoing connections: those come and go by the
+    thousand while a stack starts, and would take it meanwhile.
+    """
+    for port in random.sample(DRAWN_FROM, 100):
+        if is_free(port):
+            return port
+    raise OSError("no free port was found on 127.0.0.1")
 
 
 def is_free(port: int, host: str = "127.0.0.1") -> bool:
