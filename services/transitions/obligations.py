@@ -85,7 +85,7 @@ def settle_tasks(followed: Followed, demand: Demand, evidence: tuple[Evidence, .
                 followed.transition.id, len(same) + 1, asked.rule, asked.protocol, asked.due, owners.get(code)
             )
             kept.append(_weigh(new, asked, evidence))
-    return tuple(kept)
+    return tuple(sorted(kept, key=lambda o: (o.task.code, o.number)))
 
 
 def _settle(

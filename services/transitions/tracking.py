@@ -47,7 +47,7 @@ def _follow(cases: Cases, library: Library, event: AnyEvent, patient_id: str) ->
     cause = Cause.of(event)
     if isinstance(event.fact, PatientUpdated):
         cases.put(hear_patient(cases.of(patient_id), event.fact.patient), cause)
-    elif _is_of_encounter(event):
+    elif is_of_encounter(event):
         _follow_encounter(cases, library, event, patient_id, cause)
 
 
@@ -88,5 +88,5 @@ def _times(event: AnyEvent) -> datetime:
     return min(at for at in (event.time, encounter.admitted_at, encounter.discharged_at) if at is not None)
 
 
-def _is_of_encounter(event: AnyEvent) -> TypeGuard[Event[EncounterFact]]:
+def is_of_encounter(event: AnyEvent) -> TypeGuard[Event[EncounterFact]]:
     return isinstance(event.fact, EncounterFact)

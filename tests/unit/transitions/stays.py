@@ -1,8 +1,9 @@
 """A stay as intake would tell it: each verb gives the next event, carrying the whole encounter as it then stands."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,6 +15,7 @@ from services.transitions.evidence import evidence_in
 from services.transitions.followed import Followed, PatientCase
 from services.transitions.protocols import Library, read_protocols
 from services.transitions.task import Obligation
+from services.transitions.tracking import is_of_encounter
 from services.transitions.transition import hear, hear_patient
 from shared.events import AnyEvent, Draft, Event, Fact
 from shared.events.encounters import (
@@ -56,6 +58,7 @@ CHICAGO = Facility(code="LAKE", time_zone="America/Chicago", state="IL")
 NEW_YORK = Facility(code="HUDSON", time_zone="America/New_York", state="NY")
 
 
+@lru_cache
 def library(*, demo: bool = False) -> Library:
     return Library(read_protocols(PROTOCOLS, demo=demo))
 
@@ -136,7 +139,11 @@ class StayTold:
         return self.tell(ClassChanged, time)
 
     def discharge(self, time: str, nubc: str | None = "01", **more: Any) -> AnyEvent:
-        gone = {"discharged_at": at(time), "disposition": Disposition(nubc=nubc), "status": EncounterStatus.FINISHED}
+        gone: dict[str, Any] = {
+            "discharged_at": at(time),
+            "disposition": Disposition(nubc=nubc),
+            "status": EncounterStatus.FINISHED,
+        }
         return self.tell(Discharged, time, **(gone | more))
 
     def correct(self, time: str, **changed: Any) -> AnyEvent:
@@ -221,18 +228,19 @@ class Ward:
     def _hear(self, event: AnyEvent) -> None:
         book = Cases(self.library, {event.subject: self.cases.get(event.subject, PatientCase(event.subject))})
         case = book.of(event.subject)
-        match event.fact:
-            case EncounterFact(encounter=encounter):
-                after = hear(case.followed.get(encounter.id), event, event.subject, self.library.edition)
-                if after is not None and after is not case.followed.get(encounter.id):
-                    told = PatientCase(case.patient_id, {**case.followed, encounter.id: after}, case.evidence)
-                    book.put(hear_patient(told, encounter.patient), Cause.of(event))
-            case PatientUpdated(patient=patient):
-                book.put(hear_patient(case, patient), Cause.of(event))
-            case fact if self.library.waits_for(fact):
-                found = evidence_in(event, event.subject)
-                assert found is not None
-                book.put(book.add_evidence(found), Cause.of(event))
+        cause = Cause.of(event)
+        if is_of_encounter(event):
+            before = case.followed.get(event.fact.encounter.id)
+            after = hear(before, event, event.subject, self.library.edition)
+            if after is not None and after is not before:
+                told = replace(case, followed={**case.followed, event.fact.encounter.id: after})
+                book.put(hear_patient(told, event.fact.encounter.patient), cause)
+        elif isinstance(event.fact, PatientUpdated):
+            book.put(hear_patient(case, event.fact.patient), cause)
+        elif self.library.waits_for(event.fact):
+            found = evidence_in(event, event.subject)
+            assert found is not None
+            book.put(book.add_evidence(found), cause)
         self.cases[event.subject] = book.of(event.subject)
         self.said += book.drafts
 
