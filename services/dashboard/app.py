@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import aiohttp
 from fastapi import FastAPI
-from starlette.staticfiles import StaticFiles
 
 from services.dashboard.api import api_router
 from services.dashboard.consumers import HANDLERS
@@ -17,6 +16,7 @@ from services.dashboard.pages import board, deliveries, feeds, messages, pipelin
 from services.dashboard.pages.mistakes import install_pages_for_problems
 from services.dashboard.pages.page import STATIC, Console, make_templates
 from services.dashboard.peers import Peers
+from services.dashboard.serving import StaticFiles
 from services.dashboard.session import SESSION_COOKIE, session_router
 from services.dashboard.settings import Settings
 from shared.http import create_app, operations_router
@@ -70,7 +70,7 @@ async def build(settings: Settings) -> Service:
         routers=routers,
         session_cookie=SESSION_COOKIE,
     )
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", StaticFiles(STATIC), name="static")
     app.state.console = Console(database, Peers(settings.services.named(), http), http, settings, make_templates())
     install_pages_for_problems(app)
 

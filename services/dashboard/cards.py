@@ -1,16 +1,13 @@
 """What a transition or a task looks like on the board: pure view models of the read tables' rows."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from services.dashboard.clocks import Clock, ago, clock_of, local
 from services.dashboard.keyset import written
+from services.dashboard.row import Row
 from services.dashboard.sight import Who
 from services.dashboard.summaries import CLASSES
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +71,7 @@ def card_of(row: Row, who: Who, now: datetime) -> Card:
         escalation=0 if at_rest else row["escalation_level"],
         place=" · ".join(part for part in (row["ward"], row["room"], row["bed"]) if part),
         facility=row["facility_name"] or row["facility"],
-        class_words=CLASSES.get(row["encounter_class"], row["encounter_class"]),
+        class_words=CLASSES.get(row["encounter_class"], "other"),
         since=_since(row, now),
         diagnosis=next(iter(row["diagnoses"]), None) if not who.masked else None,
         readmission_days=row["readmission_days"],

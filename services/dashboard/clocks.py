@@ -1,9 +1,9 @@
 """How long until, how long since: in words that can be read aloud, the same as static/console.js counts on."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from enum import StrEnum
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 SOON = timedelta(hours=4)
 MINUTE, HOUR, DAY = 60, 3600, 86400
@@ -56,15 +56,23 @@ def ago(at: datetime | None, now: datetime) -> str:
 
 
 def seconds_words(seconds: float | None) -> str:
-    """An age in seconds, as the operations routes say it; `–` when nothing waits."""
-    return "–" if seconds is None else span(timedelta(seconds=seconds))
+    """An age in seconds, as the operations routes say it; a dash when nothing waits."""
+    return "-" if seconds is None else span(timedelta(seconds=seconds))
+
+
+def zone(name: str) -> tzinfo:
+    """The IANA zone; UTC for a name that nobody knows, since a wrong setting must not stop anybody's events."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
 
 
 def local(at: datetime | None, time_zone: str) -> str:
     """`Wed 4 Mar 2026, 17:00 CST`; empty when there is none."""
     if at is None:
         return ""
-    there = at.astimezone(ZoneInfo(time_zone))
+    there = at.astimezone(zone(time_zone))
     return f"{there:%a} {there.day} {there:%b %Y, %H:%M %Z}"
 
 

@@ -3,17 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from services.dashboard.charts import Bars, stacked_bars
-from services.dashboard.clocks import ago
+from services.dashboard.row import Row
 
-Row = Mapping[str, Any]
 MINUTES_SHOWN = 60
 # What an outcome means for who looks: done, done without an effect, or in need of somebody.
 KINDS = ("taken", "without-effect", "trouble")
-TROUBLE = frozenset({"held", "rejected", "refused", "unreadable", "error", "failed", "parsing-error", "unsupported"})
-WITHOUT_EFFECT = frozenset({"duplicate", "ignored", "none", "no-effect", "superseded", "filtered", "skipped"})
+TROUBLE = frozenset({"held", "rejected"})
+WITHOUT_EFFECT = frozenset({"duplicate", "skipped"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +20,7 @@ class FeedHealth:
 
     feed: str
     facility: str | None
-    last: str
+    last: datetime | None
     quiet: bool
     signal: str | None
     per_minute: float
@@ -47,7 +45,7 @@ def health_of(
     return FeedHealth(
         feed=feed["feed"],
         facility=feed["facility"],
-        last=ago(last, now),
+        last=last,
         quiet=last is None or now - last > quiet_after,
         signal=signal,
         per_minute=feed["lately"] / 5,
@@ -73,16 +71,18 @@ def _totals(minutes: Sequence[Row]) -> tuple[dict[str, int], dict[str, int]]:
     return outcomes, triggers
 
 
-def _columns(minutes: Sequence[Row], now: datetime) -> list[tuple[str, dict[str, int]]]:
+def _columns(minutes: Sequence[Row], now: datetime) -> list[tuple[str, dict[str, int] | None]]:
     """The last hour, minute by minute, the one that runs now left out: it is not counted yet."""
     this = now.replace(second=0, microsecond=0)
     told = {minute["minute"]: minute for minute in minutes}
-    columns = []
-    for back in range(MINUTES_SHOWN, 0, -1):
-        at = this - timedelta(minutes=back)
-        kinds: dict[str, int] = {}
-        for each in told[at]["counts"] if at in told else ():
-            kinds[kind_of(each["outcome"])] = kinds.get(kind_of(each["outcome"]), 0) + each["count"]
-        words = ", ".join(f"{count} {kind.replace('-', ' ')}" for kind, count in kinds.items() if count) or "none"
-        columns.append((f"{at:%H:%M} UTC: {words}" if at in told else f"{at:%H:%M} UTC: not counted", kinds))
-    return columns
+    return [_column(this - timedelta(minutes=back), told) for back in range(MINUTES_SHOWN, 0, -1)]
+
+
+def _column(at: datetime, told: Mapping[datetime, Row]) -> tuple[str, dict[str, int] | None]:
+    if at not in told:
+        return f"{at:%H:%M} UTC: not counted", None
+    kinds: dict[str, int] = {}
+    for each in told[at]["counts"]:
+        kinds[kind_of(each["outcome"])] = kinds.get(kind_of(each["outcome"]), 0) + each["count"]
+    words = ", ".join(f"{count} {kind.replace('-', ' ')}" for kind, count in kinds.items() if count) or "none"
+    return f"{at:%H:%M} UTC: {words}", kinds

@@ -45,7 +45,13 @@ def hop_line(said: Mapping[str, Any]) -> HopLine:
     elif count and oldest is not None and oldest > SLOW_S:
         state = "stuck" if oldest > STUCK_S else "slow"
     words = "empty" if not count and state == "good" else WORDS[state]
-    return HopLine(name, count, seconds_words(oldest if count else None), state, words)
+    return HopLine(shown_name(name), count, seconds_words(oldest if count else None), state, words)
+
+
+def shown_name(name: str) -> str:
+    """`consumer care.encounters.v1` → "reads encounters"."""
+    kind, _, topic = name.partition(" care.")
+    return f"reads {topic.removesuffix('.v1')}" if kind == "consumer" and topic else name
 
 
 def service_line(name: str, answer: Any) -> ServiceLine:

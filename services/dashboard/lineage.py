@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from services.dashboard.row import Row
 from services.dashboard.sight import uuid_or_none
 from services.dashboard.summaries import title_of
 
-Row = Mapping[str, Any]
 BY_MESSAGE = ("intake",)
 
 
@@ -70,7 +70,7 @@ def cause_of(row: Row, known: Mapping[UUID, Row]) -> Cause:
     if cause_id is not None and cause_id in known:
         cause = known[cause_id]
         return Cause(f"{title_of(cause['type'])} ({cause['source']})", f"/events/{cause_id}")
-    if row["source"] in BY_MESSAGE:
+    if row["source"] in BY_MESSAGE and cause_id is not None:
         return Cause("message received", f"/messages/{causation}")
     if cause_id is not None:
         return Cause("an earlier event", f"/events/{cause_id}")
@@ -79,9 +79,22 @@ def cause_of(row: Row, known: Mapping[UUID, Row]) -> Cause:
 
 
 def timeline(rows: Sequence[Row], causes: Iterable[Row] = ()) -> list[Entry]:
-    """In the order given; `causes` are further events that may be named as causes."""
+    """The latest first; `causes` are further events that may be named as causes.
+
+    What one transaction recorded has one instant: among these, an effect stands above its cause.
+    """
     known = {row["event_id"]: row for row in (*rows, *causes)}
-    return [entry_of(row, known) for row in rows]
+    ordered = sorted(rows, key=lambda row: (row["recorded"], _depth(row, known), row["sequence"]), reverse=True)
+    return [entry_of(row, known) for row in ordered]
+
+
+def _depth(row: Row, known: Mapping[UUID, Row]) -> int:
+    """How many of the known events lie between this one and where it began."""
+    depth = 0
+    while (cause := uuid_or_none(str(row["causation"]))) in known and cause is not None and depth < len(known):
+        row = known[cause]
+        depth += 1
+    return depth
 
 
 def tree(rows: Sequence[Row], root: str) -> list[Node]:

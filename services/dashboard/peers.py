@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -23,11 +24,21 @@ class Peers:
 
     async def get(self, service: str, path: str, token: str, params: Mapping[str, str] | None = None) -> Any:
         """The JSON that the service answers. Raises Problem: the service's own, or 503 when it does not answer."""
-        return await self._ask("GET", service, path, token, params=params)
+        return read_answer(service, *await self._ask("GET", service, path, token, params=params))
+
+    async def get_text(self, service: str, path: str, token: str) -> str:
+        """As get, for what is text: HL7 messages, in whatever character set they came."""
+        status, content = await self._ask("GET", service, path, token)
+        if not _is_success(status):
+            read_answer(service, status, content)
+        try:
+            return content.decode()
+        except UnicodeDecodeError:
+            return content.decode("latin-1")
 
     async def post(self, service: str, path: str, token: str, body: JSON | None = None, key: str | None = None) -> Any:
         """As get; `key` is an Idempotency-Key, for what must not happen twice when it is sent twice."""
-        return await self._ask("POST", service, path, token, body=body or {}, key=key)
+        return read_answer(service, *await self._ask("POST", service, path, token, body=body or {}, key=key))
 
     async def from_all(self, path: str, token: str) -> dict[str, Any]:
         """The same question to every service at once. A service that fails answers with its Problem."""
@@ -51,7 +62,7 @@ class Peers:
         params: Mapping[str, str] | None = None,
         body: JSON | None = None,
         key: str | None = None,
-    ) -> Any:
+    ) -> tuple[int, bytes]:
         headers = {"authorization": f"Bearer {token}", "accept": "application/json", "content-type": "application/json"}
         if key:
             headers["idempotency-key"] = key
@@ -68,10 +79,14 @@ class Peers:
                 timeout=TIMEOUT,
                 allow_redirects=False,
             ) as answer:
-                return read_answer(service, answer.status, await answer.read())
+                return answer.status, await answer.read()
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("service does not answer", source=service, exc_info=error)
             raise Problem(503, f"{service} does not answer", slug="service-away") from None
+
+
+def _is_success(status: int) -> bool:
+    return HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES
 
 
 def read_answer(service: str, status: int, content: bytes) -> Any:
@@ -80,9 +95,9 @@ def read_answer(service: str, status: int, content: bytes) -> Any:
         said = orjson.loads(content) if content else None
     except orjson.JSONDecodeError:
         said = None
-        if status < 300:
+        if _is_success(status):
             raise Problem(502, f"{service} answered with something else than JSON", slug="service-unreadable") from None
-    if status < 300:
+    if _is_success(status):
         return said
     document: JSON = said if isinstance(said, dict) else {}
     slug = str(document.get("type", "")).rsplit(":", 1)[-1] or None

@@ -6,6 +6,7 @@ way back to the browser that set out.
 
 import hmac
 import secrets
+from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
@@ -67,7 +68,7 @@ async def come_back(
     return answer
 
 
-async def sign_out(request: Request) -> Response:
+async def sign_out() -> Response:
     answer = RedirectResponse(SIGN_IN, 303)
     answer.delete_cookie(SESSION_COOKIE)
     return answer
@@ -80,7 +81,7 @@ async def _exchange(request: Request, code: str) -> tuple[str, int]:
     try:
         async with console.http.post(url, json={"code": code}, timeout=TIMEOUT, allow_redirects=False) as answer:
             said: Any = await answer.json(content_type=None)
-            if answer.status != 200:
+            if answer.status != HTTPStatus.OK:
                 raise Problem(401, "the code is used up or too old")
             return str(said["token"]), int(said["expires_in"])
     except (aiohttp.ClientError, TimeoutError, ValueError, KeyError, TypeError) as error:

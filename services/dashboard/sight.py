@@ -2,13 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
 from uuid import UUID
 
+from services.dashboard.row import Row
 from services.dashboard.store import Connection, board
 from shared.http import Caller, Role
-
-Person = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +43,11 @@ class Who:
 async def who_are(connection: Connection, sight: Sight, patients: Iterable[str]) -> dict[str, Who]:
     """The patients as this caller may see them. Who may not see names causes no read of them."""
     wanted = set(patients)
-    known: Mapping[str, Person] = await board.names(connection, wanted) if sight.names and wanted else {}
+    known: Mapping[str, Row] = await board.names(connection, wanted) if sight.names and wanted else {}
     return {patient_id: _who(patient_id, known.get(patient_id)) for patient_id in wanted}
 
 
-def _who(patient_id: str, person: Person | None) -> Who:
+def _who(patient_id: str, person: Row | None) -> Who:
     if person is None:
         return Who(patient_id, masked(patient_id))
     parts = (person["birth_date"] and f"born {person['birth_date']}", person["sex"], person["deceased"] and "deceased")

@@ -5,8 +5,8 @@ Free text that people typed (reasons, outcomes, notes) may name somebody and is 
 
 from datetime import datetime
 from functools import singledispatch
-from zoneinfo import ZoneInfo
 
+from services.dashboard.clocks import zone
 from shared.events import Fact
 from shared.events.encounters import Encounter, EncounterFact, EncounterMoved, PatientMerged, PatientUpdated
 from shared.events.followups import AppointmentFact, ContactFact, MedicationReconciled
@@ -46,7 +46,7 @@ def local_time(at: datetime | None, time_zone: str) -> str:
     """An instant as people at the facility say it: `Wed 4 Mar 17:00 CST`. Empty when there is none."""
     if at is None:
         return ""
-    there = at.astimezone(ZoneInfo(time_zone))
+    there = at.astimezone(zone(time_zone))
     return f"{there:%a} {there.day} {there:%b %H:%M %Z}"
 
 
@@ -56,7 +56,7 @@ def summary_of(fact: Fact) -> str:
 
 
 @singledispatch
-def _words(fact: Fact) -> str:
+def _words(_fact: Fact) -> str:
     return ""
 
 

@@ -22,7 +22,7 @@ Choice = Annotated[str | None, Query(max_length=100)]
 
 
 @router.get("/")
-async def board_page(  # noqa: PLR0917  (each is a filter of the page's address)
+async def board_page(
     request: Request,
     caller: Looker,
     facility: Choice = None,
@@ -92,7 +92,7 @@ def _more(request: Request, stage: Stage, rows: list[Record], limit: int) -> str
 
 
 @router.get("/work")
-async def work_page(  # noqa: PLR0917
+async def work_page(
     request: Request,
     caller: Carer,
     role: Choice = "care-manager",

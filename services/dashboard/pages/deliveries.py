@@ -44,8 +44,7 @@ async def deliveries_page(
         rows=rows,
         counts=counts,
         organisations=organisations,
-        status=status,
-        organisation=organisation,
+        chosen={"status": status, "organisation": organisation},
         more=more,
         now=now,
         watch=["deliveries"],
@@ -88,8 +87,7 @@ async def _attempts(request: Request, delivery_id: UUID) -> tuple[list[dict[str,
         said = await console_of(request).peers.get("notifications", f"/deliveries/{delivery_id}", token_of(request))
     except Problem as problem:
         return [], problem.title
-    attempts = said.get("attempts") if isinstance(said, dict) else None
-    return (attempts if isinstance(attempts, list) else []), None
+    return list(said["history"]), None
 
 
 @router.post("/deliveries/{delivery_id}/redeliver", dependencies=[own_form])

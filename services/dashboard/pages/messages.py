@@ -1,5 +1,6 @@
 """Messages as intake keeps them, and events as they were told: where a cause ends and what came of it."""
 
+from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -7,23 +8,24 @@ from fastapi import APIRouter, Query, Request, Response
 
 from services.dashboard.forms import own_form
 from services.dashboard.lineage import chain, tree
-from services.dashboard.pages.page import CARE, PIPELINE, back_to, console_of, render
+from services.dashboard.pages.page import CARE, OPS, PIPELINE, back_to, console_of, render
 from services.dashboard.pages.transition import refusal
 from services.dashboard.sight import sight_of, uuid_or_none
 from services.dashboard.store import Connection, board, history
 from shared.http import Caller, Problem, Role, allow, token_of
 
 router = APIRouter(include_in_schema=False)
-Looker = Annotated[Caller, allow(*PIPELINE)]
+Looker = Annotated[Caller, allow(*OPS)]
 Anyone = Annotated[Caller, allow(*CARE, *PIPELINE)]
-Revealer = Annotated[Caller, allow(Role.OPS, Role.INTEGRATION)]
+Revealer = Annotated[Caller, allow(*OPS)]
+Operator = Annotated[Caller, allow(Role.OPS)]
 Choice = Annotated[str | None, Query(max_length=100)]
-MessageId = Annotated[str, Query(max_length=64)]
-FILTERS = ("feed", "outcome", "trigger", "control_id", "before", "after")
+LONGEST_ID = 64
+FILTERS = ("feed", "outcome", "trigger", "control_id", "before")
 
 
 @router.get("/messages")
-async def messages_page(  # noqa: PLR0917
+async def messages_page(
     request: Request,
     caller: Looker,
     feed: Choice = None,
@@ -59,14 +61,14 @@ async def reveal(request: Request, caller: Revealer, message_id: str) -> Respons
     """Shows the raw message. Intake writes down who looked, before it answers."""
     peers = console_of(request).peers
     try:
-        raw = await peers.get("intake", f"/messages/{_plain(message_id)}/raw", token_of(request))
+        raw = await peers.get_text("intake", f"/messages/{_plain(message_id)}/raw", token_of(request))
     except Problem as problem:
         return back_to(request, f"/messages/{_plain(message_id)}", "bad", refusal(problem))
     return await _message(request, caller, message_id, raw)
 
 
 @router.post("/messages/{message_id}/replay", dependencies=[own_form])
-async def replay(request: Request, _caller: Revealer, message_id: str) -> Response:
+async def replay(request: Request, _caller: Operator, message_id: str) -> Response:
     here = f"/messages/{_plain(message_id)}"
     try:
         await console_of(request).peers.post("intake", f"{here}/replay", token_of(request))
@@ -75,14 +77,14 @@ async def replay(request: Request, _caller: Revealer, message_id: str) -> Respon
     return back_to(request, here, "good", "Read again. What it came to stands below in a moment.")
 
 
-async def _message(request: Request, caller: Caller, message_id: str, raw: Any) -> Response:
+async def _message(request: Request, caller: Caller, message_id: str, raw: str | None) -> Response:
     console = console_of(request)
     said: dict[str, Any] = {}
     away = None
     try:
         said = await console.peers.get("intake", f"/messages/{_plain(message_id)}", token_of(request))
     except Problem as problem:
-        if problem.status == 404:
+        if problem.status == HTTPStatus.NOT_FOUND:
             raise Problem(404, "There is no such message", slug="unknown-message") from None
         away = problem.title
     async with console.database.pool.acquire() as connection:
@@ -98,7 +100,7 @@ async def _message(request: Request, caller: Caller, message_id: str, raw: Any) 
         raw=raw,
         away=away,
         nodes=tree(effects, message_id),
-        may_reveal=bool(caller.roles & {Role.OPS, Role.INTEGRATION, Role.ADMIN}),
+        may_reveal=bool(caller.roles & {*OPS, Role.ADMIN}),
         now=now,
         watch=[f"stay:{row['correlation']}" for row in effects[:1]],
     )
@@ -142,6 +144,6 @@ async def _check_reach(connection: Connection, caller: Caller, rows: list[Any]) 
 
 def _plain(message_id: str) -> str:
     """The id as part of a path. Raises Problem 404 for what can be no id."""
-    if not message_id.replace("-", "").isalnum() or len(message_id) > 64:
+    if not message_id.replace("-", "").isalnum() or len(message_id) > LONGEST_ID:
         raise Problem(404, "There is no such message", slug="unknown-message")
     return message_id

@@ -1,5 +1,7 @@
 """What a browser sees instead of a problem document: the way to sign in, or a page that says what is wrong."""
 
+from http import HTTPStatus
+
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
@@ -43,9 +45,9 @@ async def _on_invalid(request: Request, error: Exception) -> Response:
 async def _answer(request: Request, problem: Problem) -> Response:
     if "text/html" not in request.headers.get("accept", ""):
         return answer(problem, request_id_of(request))
-    if problem.status == 401:
+    if problem.status == HTTPStatus.UNAUTHORIZED:
         return RedirectResponse("/login", 303)
-    if problem.status == 403 and request.url.path == "/" and (home := await _own_home(request)):
+    if problem.status == HTTPStatus.FORBIDDEN and request.url.path == "/" and (home := await _own_home(request)):
         return RedirectResponse(home, 303)
     shown = {"problem": problem, "explained": EXPLAINED.get(problem.status, ""), "request_id": request_id_of(request)}
     return render_plain(request, "mistake.html", problem.status, **shown)

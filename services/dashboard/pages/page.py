@@ -40,10 +40,10 @@ NAVIGATION: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("/", "Board", (*CARE, *OPS)),
     ("/work", "My work", CARE),
     ("/feeds", "Feeds", PIPELINE),
-    ("/pipeline", "Pipeline", PIPELINE),
+    ("/pipeline", "Pipeline", OPS),
     ("/parked", "Parked", OPS),
     ("/deliveries", "Deliveries", OPS),
-    ("/messages", "Messages", PIPELINE),
+    ("/messages", "Messages", OPS),
     ("/signals", "Signals", (*CARE, *OPS)),
 )
 
@@ -51,7 +51,8 @@ NAVIGATION: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
 @dataclass
 class Console:
     """What the pages share. `shown` remembers whom a page has just shown to whom, so that a live page which fetches
-    itself again is audited once, and again for each patient who comes to stand on it."""
+    itself again is audited once, and again for each patient who comes to stand on it.
+    """
 
     database: Database
     peers: Peers
@@ -122,9 +123,9 @@ def render_plain(request: Request, template: str, status: int = 200, **shown: An
 
 
 def _render(request: Request, template: str, status: int, context: dict[str, Any]) -> Response:
-    context |= {"said": _said(request)}
+    context |= {"notice": _said(request)}
     answer: HTMLResponse = console_of(request).templates.TemplateResponse(request, template, context, status)
-    if context["said"]:
+    if context["notice"]:
         answer.delete_cookie(SAID_COOKIE)
     return answer
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -86,7 +87,7 @@ async def _parts(connection: Connection, row: Any, before: str | None) -> dict[s
 
 
 @router.post("/transitions/{transition_id}/tasks/{task_id}/{action}", dependencies=[own_form])
-async def act_on_task(  # noqa: PLR0917
+async def act_on_task(
     request: Request,
     caller: Carer,
     transition_id: UUID,
@@ -105,7 +106,7 @@ async def act_on_task(  # noqa: PLR0917
 
 
 @router.post("/transitions/{transition_id}/contacts", dependencies=[own_form])
-async def record_contact(  # noqa: PLR0917
+async def record_contact(
     request: Request,
     caller: Carer,
     transition_id: UUID,
@@ -149,6 +150,6 @@ async def _told(
 
 def refusal(problem: Problem) -> str:
     """Why it was not done, for people."""
-    if problem.status == 409:
+    if problem.status == HTTPStatus.CONFLICT:
         return "Not done: somebody changed this meanwhile. What you see now is how it stands."
     return f"Not done: {problem.title}." + (f" {problem.detail}" if problem.detail else "")

@@ -71,9 +71,10 @@ WHERE $1::text[] IS NULL OR facility = ANY ($1) GROUP BY facility ORDER BY facil
 """
 ROLES = "SELECT DISTINCT owner_role FROM board_task ORDER BY owner_role"
 WORK = """
-SELECT k.*, t.patient_id, t.facility, t.facility_name, t.time_zone, t.visit, t.encounter_id, t.status AS transition_status
+SELECT k.*, t.patient_id, t.facility, t.facility_name, t.time_zone
 FROM board_task k JOIN board_transition t ON t.id = k.transition_id
-WHERE k.status IN ('requested', 'accepted') AND t.status <> 'on-hold' AND NOT t.historical
+WHERE k.status IN ('requested', 'accepted') AND t.status IN ('open', 'following')
+  AND NOT t.historical
   AND ($1::text[] IS NULL OR t.facility = ANY ($1)) AND ($2::text IS NULL OR k.owner_role = $2)
   AND ($3::text IS NULL OR k.owner = $3) AND (NOT $4 OR k.due_at < now())
   AND ($5::timestamptz IS NULL OR (coalesce(k.due_at, 'infinity'), k.id) > ($5, $6::uuid))

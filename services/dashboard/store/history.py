@@ -11,8 +11,11 @@ from services.dashboard.store import Connection
 Record = asyncpg.Record
 DEEPEST = 12
 MOST = 500
+UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 
-COLUMNS = "event_id, type, topic, source, subject, correlation, causation, flags, occurred, recorded, seen, summary"
+COLUMNS = (
+    "event_id, type, topic, source, subject, correlation, causation, sequence, flags, occurred, recorded, seen, summary"
+)
 OF_STAY = f"""
 SELECT {COLUMNS} FROM event_log
 WHERE correlation = ANY ($1) AND ($2::timestamptz IS NULL OR (recorded, event_id) < ($2, $3::uuid))
@@ -36,7 +39,7 @@ WITH RECURSIVE chain AS (
     UNION ALL
     SELECT {", ".join("e." + name.strip() for name in COLUMNS.split(","))}, c.depth + 1
     FROM chain c JOIN event_log e
-      ON e.event_id = CASE WHEN c.causation ~ '^[0-9a-f]{{8}}(-[0-9a-f]{{4}}){{3}}-[0-9a-f]{{12}}$' THEN c.causation::uuid END
+      ON e.event_id = CASE WHEN c.causation ~ '{UUID_PATTERN}' THEN c.causation::uuid END
     WHERE c.depth < {DEEPEST}
 )
 SELECT * FROM chain ORDER BY depth

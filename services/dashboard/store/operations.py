@@ -19,7 +19,10 @@ MINUTES = """
 SELECT feed, minute, total, counts FROM feed_minute
 WHERE minute > now() - make_interval(mins => $1) ORDER BY feed, minute
 """
-SIGNALS = "SELECT * FROM signal WHERE cleared_at IS NULL OR cleared_at > now() - interval '1 day' ORDER BY cleared_at IS NOT NULL, since DESC LIMIT 200"
+SIGNALS = """
+SELECT * FROM signal WHERE cleared_at IS NULL OR cleared_at > now() - interval '1 day'
+ORDER BY cleared_at IS NOT NULL, since DESC LIMIT 200
+"""
 OPEN_SIGNALS = "SELECT * FROM signal WHERE cleared_at IS NULL ORDER BY since"
 PRESENT = """
 SELECT facility, max(facility_name) AS name, count(*) AS present FROM stay
@@ -30,17 +33,20 @@ MOVES = """
 SELECT facility, hour, sum(came)::int AS came, sum(went)::int AS went FROM (
     SELECT facility, date_trunc('hour', admitted_at) AS hour, 1 AS came, 0 AS went FROM stay
     WHERE admitted_at > now() - make_interval(hours => $1) AND admitted_at <= now()
-      AND status NOT IN ('cancelled', 'entered-in-error', 'planned') AND encounter_class IN ('IMP', 'EMER', 'OBSENC', 'SS')
+      AND status NOT IN ('cancelled', 'entered-in-error', 'planned')
+      AND encounter_class IN ('IMP', 'EMER', 'OBSENC', 'SS')
     UNION ALL
     SELECT facility, date_trunc('hour', discharged_at), 0, 1 FROM stay
     WHERE discharged_at > now() - make_interval(hours => $1) AND discharged_at <= now()
-      AND status NOT IN ('cancelled', 'entered-in-error', 'planned') AND encounter_class IN ('IMP', 'EMER', 'OBSENC', 'SS')
+      AND status NOT IN ('cancelled', 'entered-in-error', 'planned')
+      AND encounter_class IN ('IMP', 'EMER', 'OBSENC', 'SS')
 ) moves GROUP BY facility, hour
 """
 OVERDUE = """
 SELECT t.facility, count(*) AS open, count(*) FILTER (WHERE k.due_at < now()) AS overdue
 FROM board_task k JOIN board_transition t ON t.id = k.transition_id
-WHERE k.status IN ('requested', 'accepted') AND k.due_at IS NOT NULL AND NOT t.historical GROUP BY t.facility ORDER BY 1
+WHERE k.status IN ('requested', 'accepted') AND k.due_at IS NOT NULL AND NOT t.historical
+  AND t.status IN ('open', 'following') GROUP BY t.facility ORDER BY 1
 """
 DELIVERIES = """
 SELECT * FROM delivery
