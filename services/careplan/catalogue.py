@@ -10,20 +10,31 @@ from services.careplan.course import Frame, PlannedActivity
 from shared.events.plans import Goal
 from shared.events.transitions import Transition
 
+DIED = frozenset({"20", "40", "41", "42"})
+"""NUBC discharge dispositions that say so."""
+
 
 class CatalogueError(ValueError):
     """The templates can't be used. The message names the file and the field."""
 
 
 class Applies(BaseModel):
-    """When a template fits. Empty lists fit everyone; diagnoses are prefixes of ICD-10-CM codes without the dot."""
+    """When a template fits. Empty lists fit everyone; diagnoses are prefixes of ICD-10-CM codes without the dot.
+
+    `died` fits those who died, in hospital or since.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     dispositions: frozenset[str] = frozenset()
     diagnoses: tuple[str, ...] = ()
+    died: bool = False
 
     def fits(self, transition: Transition) -> bool:
-        return self._fits_disposition(transition) and self._fits_diagnosis(transition)
+        return (
+            (not self.died or died(transition))
+            and self._fits_disposition(transition)
+            and self._fits_diagnosis(transition)
+        )
 
     def _fits_disposition(self, transition: Transition) -> bool:
         code = transition.disposition.nubc if transition.disposition else None
@@ -32,6 +43,11 @@ class Applies(BaseModel):
     def _fits_diagnosis(self, transition: Transition) -> bool:
         codes = [d.code.replace(".", "").upper() for d in transition.diagnoses]
         return not self.diagnoses or any(code.startswith(self.diagnoses) for code in codes)
+
+
+def died(transition: Transition) -> bool:
+    disposition = transition.disposition.nubc if transition.disposition else None
+    return transition.patient.deceased or disposition in DIED
 
 
 class TemplateActivity(PlannedActivity):
@@ -46,7 +62,7 @@ class TemplateGoal(BaseModel):
 
 class Template(BaseModel):
     """A way home: exactly one `plan` is chosen, the fitting one of highest `rank`; an `addition` joins whenever it
-    fits, unless the chosen plan says that nothing may be added to it (`closed`: after a death).
+    fits, unless the chosen plan stands `alone` (after a death). One that `outlives` ends by its activities alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,7 +71,8 @@ class Template(BaseModel):
     title: str
     source: str
     adds: bool = False
-    closed: bool = False
+    alone: bool = False
+    outlives: bool = False
     rank: int = 0
     applies: Applies = Applies()
     needs: tuple[str, ...] = ()
@@ -83,7 +100,7 @@ class Catalogue:
 
     def choose(self, transition: Transition) -> Frame:
         plan = next(t for t in self._plans if t.applies.fits(transition))
-        additions = [] if plan.closed else [t for t in self._additions if t.applies.fits(transition)]
+        additions = [] if plan.alone else [t for t in self._additions if t.applies.fits(transition)]
         return _frame([plan, *additions])
 
 
@@ -119,4 +136,5 @@ def _frame(chosen: list[Template]) -> Frame:
         ),
         activities=tuple(PlannedActivity.model_validate(activities[code].model_dump()) for code in ordered),
         team=tuple(dict.fromkeys(role for t in chosen for role in t.team)),
+        outlives=any(t.outlives for t in chosen),
     )

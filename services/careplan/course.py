@@ -22,6 +22,7 @@ ACTIVITY_STATUS = {
     TaskStatus.CANCELLED: "cancelled",
 }
 OPEN_ENDED = "not-started"  # an activity that no task keeps a clock for
+ENDED = frozenset({"completed", "cancelled"})
 ROLE_OF_PARTICIPATION = {"ATND": "attending", "REF": "referring", "CON": "consulting", "ADM": "admitting"}
 
 
@@ -37,7 +38,10 @@ class PlannedActivity(Part):
 
 
 class Frame(Part):
-    """The chosen templates as they stood when the plan was activated: a newer template never rewrites a plan."""
+    """The chosen templates as they stood when the plan was activated: a newer template never rewrites a plan.
+
+    One that `outlives` its transition goes on after that is closed, until people have done all it plans.
+    """
 
     template: str
     template_version: str
@@ -45,6 +49,7 @@ class Frame(Part):
     goals: tuple[Goal, ...] = ()
     activities: tuple[PlannedActivity, ...] = ()
     team: tuple[str, ...] = ()
+    outlives: bool = False
 
 
 class KnownTask(Part):
@@ -74,8 +79,9 @@ class Additions(Part):
 
 
 class Course(Part):
-    """`held_by` is the transition of a readmission that suspended the plan, `superseded_by` the one whose plan took
-    its place, `replaces` the plan that this one took the place of. `plan` is the version last told.
+    """`held_by` is the transition of a readmission that suspended the plan; `is_suspended`: the transition was closed
+    since the patient was admitted again, for whatever reason. `superseded_by` is the transition whose plan took its
+    place, `replaces` the plan that this one took the place of. `plan` is the version last told.
     """
 
     transition: Transition
@@ -83,6 +89,7 @@ class Course(Part):
     frame: Frame | None = None
     added: Additions = Additions()
     held_by: UUID | None = None
+    is_suspended: bool = False
     superseded_by: UUID | None = None
     replaces: UUID | None = None
     plan: CarePlan | None = None
@@ -99,15 +106,20 @@ class Course(Part):
         status = self.transition.status
         if self.superseded_by or status is TransitionStatus.REVOKED:
             return PlanStatus.REVOKED
-        if self.held_by or status in {TransitionStatus.ON_HOLD, TransitionStatus.OPEN}:
+        if self.is_held or status in {TransitionStatus.ON_HOLD, TransitionStatus.OPEN}:
             return PlanStatus.ON_HOLD
-        return PlanStatus.COMPLETED if status is TransitionStatus.CLOSED else PlanStatus.ACTIVE
+        is_over = status is TransitionStatus.CLOSED and not (self.frame.outlives and self._has_work(self.frame))
+        return PlanStatus.COMPLETED if is_over else PlanStatus.ACTIVE
+
+    @property
+    def is_held(self) -> bool:
+        return self.held_by is not None or self.is_suspended
 
     @property
     def is_live(self) -> bool:
         """Whether a later event of this patient may still change it."""
         ended = self.transition.status in {TransitionStatus.CLOSED, TransitionStatus.REVOKED}
-        return not ended or self.held_by is not None
+        return not ended or self.is_held
 
     def with_task(self, task: KnownTask) -> "Course":
         """The course with the task as it now stands; an older version of a known task changes nothing."""
@@ -115,6 +127,14 @@ class Course(Part):
         if task.id in known and known[task.id].version >= task.version:
             return self
         return self.model_copy(update={"tasks": tuple((known | {task.id: task}).values())})
+
+    def _has_work(self, frame: Frame) -> bool:
+        """Whether an activity without a task is neither done nor given up."""
+        said = self.added.activity_status
+        clocked = {planned.code for planned in frame.activities if any(planned.takes(task) for task in self.tasks)}
+        codes = {planned.code for planned in frame.activities} - clocked
+        codes |= {activity.code for activity in self.added.activities}
+        return any(said.get(code) not in ENDED for code in codes)
 
 
 def derive(course: Course) -> CarePlan | None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from services.careplan.catalogue import Catalogue
+from services.careplan.catalogue import Catalogue, died
 from services.careplan.course import Course, Frame, KnownTask, derive, says_the_same
 from shared.events import AnyEvent, Draft
 from shared.events.plans import (
@@ -21,11 +21,14 @@ from shared.events.transitions import (
     ReadmissionDetected,
     TaskFact,
     Transition,
+    TransitionClosed,
     TransitionFact,
     TransitionSnapshot,
     TransitionStatus,
 )
 
+ADMITTED_AGAIN = "admitted-again"
+"""Why transitions closes a transition whose patient came back: the plan is suspended, not completed."""
 Courses = Mapping[UUID, Course]
 Survivors = Mapping[str, str]
 Change = tuple[Course, str]
@@ -89,16 +92,19 @@ def _hear(courses: Courses, event: AnyEvent, catalogue: Catalogue, survivors: Su
     if event.snapshot or isinstance(fact, TransitionSnapshot) or not isinstance(fact, TransitionFact | TaskFact):
         return
     transition = _of_survivor(fact.transition, survivors)
-    before = courses.get(transition.id) or Course(transition=transition)
-    course = _with_transition(before, transition, catalogue)
-    reason = fact.reason or _reason(course)
+    before = courses.get(transition.id) or Course(transition=transition.model_copy(update={"version": 0}))
     if isinstance(fact, TaskFact):
-        course = course.with_task(KnownTask.of(fact.task))
+        # What a task event says of its transition is said by an event of the transition's own, which is the later one
+        # when it closes.
+        course = before.with_task(KnownTask.of(fact.task))
         reason = f"task {fact.task.code}: {fact.task.status.value}"
+    else:
+        course = _with_transition(before, transition, fact, catalogue)
+        reason = fact.reason or _reason(course)
     patient = course.transition.patient.id
     others = [c for k, c in courses.items() if k != transition.id and c.transition.patient.id == patient]
     if before.frame is None and course.frame is not None:
-        superseded = [c for c in others if c.held_by and not c.superseded_by and c.plan]
+        superseded = [c for c in others if c.is_held and not c.superseded_by and c.plan]
         course = _changed(course, replaces=_latest(superseded))
         yield from ((_changed(c, superseded_by=transition.id), "superseded at the next discharge") for c in superseded)
     revoked = course.transition.status is TransitionStatus.REVOKED
@@ -123,11 +129,16 @@ def _is_suspended_by(course: Course, fact: ReadmissionDetected) -> bool:
     return course.held_by is None and course.transition.encounter_id == fact.earlier_encounter_id
 
 
-def _with_transition(course: Course, transition: Transition, catalogue: Catalogue) -> Course:
+def _with_transition(course: Course, transition: Transition, fact: TransitionFact, catalogue: Catalogue) -> Course:
     if transition.version < course.transition.version:
         return course
-    course = course.model_copy(update={"transition": transition})
-    if transition.status is not TransitionStatus.FOLLOWING or transition.historical:
+    is_closed = transition.status is TransitionStatus.CLOSED
+    suspended = is_closed and (
+        fact.reason == ADMITTED_AGAIN if isinstance(fact, TransitionClosed) else course.is_suspended
+    )
+    course = course.model_copy(update={"transition": transition, "is_suspended": suspended})
+    is_planned = transition.status is TransitionStatus.FOLLOWING or (is_closed and died(transition))
+    if transition.historical or not is_planned:
         return course
     frame = catalogue.choose(transition)
     if course.frame and course.frame.template == frame.template:

@@ -62,6 +62,7 @@ class Stay:
         self._tasks: dict[str, int] = {}
         self.status = TransitionStatus.OPEN
         self.historical = False
+        self.deceased = False
 
     @property
     def transition_id(self) -> UUID:
@@ -78,7 +79,9 @@ class Stay:
             version=version,
             encounter_id=self.encounter_id,
             visit=Identifier(authority="H", value=f"V-{self.name}", type="VN"),
-            patient=PatientSummary(id=self.patient, name=PersonName(family="Moss", given="Ada")),
+            patient=PatientSummary(
+                id=self.patient, name=PersonName(family="Moss", given="Ada"), deceased=self.deceased
+            ),
             facility=Facility(code="NORTH", time_zone="America/New_York"),
             encounter_class=EncounterClass.INPATIENT,
             status=self.status,

@@ -7,7 +7,7 @@ from uuid import UUID
 import services.careplan
 from services.careplan.catalogue import read_catalogue
 from services.careplan.course import Course
-from services.careplan.plan import Followed, follow
+from services.careplan.plan import Followed, follow, next_version
 from shared.events import AnyEvent
 from shared.events.plans import PlanActivated, PlanCompleted, PlanRevised, PlanRevoked, PlanStatus
 from shared.events.transitions import TaskStatus, TransitionStatus
@@ -98,8 +98,52 @@ def test_closed_transition_completes_the_plan_and_keeps_what_was_done() -> None:
 
 def test_death_gets_the_bereavement_plan_alone_even_with_heart_failure() -> None:
     stay = Stay(disposition="20", diagnoses=("I50.9",))
-    [version] = told([stay.opened(), stay.discharged()]).versions
-    assert version.plan.template == "bereavement"
+    [version] = told([stay.opened(), stay.becomes(TransitionStatus.CLOSED, "patient-died")]).versions
+    assert (version.plan.template, version.plan.status) == ("bereavement", PlanStatus.ACTIVE)
+    assert isinstance(version.fact, PlanActivated)
+
+
+def test_death_after_the_discharge_ends_all_but_bereavement() -> None:
+    stay = Stay()
+    events = [stay.opened(), stay.discharged(), stay.task("contact")]
+    stay.deceased = True
+    versions = told([*events, stay.becomes(TransitionStatus.CLOSED, "patient-died")]).versions
+    assert (versions[-1].plan.template, versions[-1].plan.status) == ("bereavement", PlanStatus.ACTIVE)
+    assert versions[-1].reason == "patient-died"
+
+
+def test_the_bereavement_plan_is_completed_by_what_people_did() -> None:
+    stay = Stay(disposition="20")
+    followed = told([stay.opened(), stay.becomes(TransitionStatus.CLOSED, "patient-died")])
+    course = followed.courses[stay.transition_id]
+    assert course.plan
+    done = {activity.code: "completed" for activity in course.plan.activities}
+    added = course.added.model_copy(update={"activity_status": done})
+    _, fact = next_version(course.model_copy(update={"added": added}), "all done")
+    assert isinstance(fact, PlanCompleted)
+
+
+def test_a_stay_with_nothing_to_do_gets_no_plan() -> None:
+    stay = Stay()
+    assert told([stay.opened(), stay.becomes(TransitionStatus.CLOSED, "nothing-to-do")]).versions == []
+
+
+def test_a_return_that_closes_the_transition_holds_the_plan_until_the_next_discharge() -> None:
+    first, second = Stay("first"), Stay("second")
+    events = [first.opened(), first.discharged(), first.task("contact", TaskStatus.CANCELLED)]
+    followed = told([*events, first.becomes(TransitionStatus.CLOSED, "admitted-again"), second.opened()])
+    assert [v.plan.status for v in followed.versions][-1] is PlanStatus.ON_HOLD
+    assert PlanStatus.COMPLETED not in {v.plan.status for v in followed.versions}
+    after = told([second.discharged()], followed.courses).versions
+    assert [v.plan.status for v in after] == [PlanStatus.REVOKED, PlanStatus.ACTIVE]
+    assert after[1].plan.replaces == after[0].plan.id
+
+
+def test_a_return_that_never_was_gives_the_plan_back() -> None:
+    first = Stay("first")
+    followed = told([first.opened(), first.discharged(), first.becomes(TransitionStatus.CLOSED, "admitted-again")])
+    after = told([first.discharged()], followed.courses).versions
+    assert [v.plan.status for v in after] == [PlanStatus.ACTIVE]
 
 
 def test_corrected_disposition_changes_the_template_in_a_new_version() -> None:
