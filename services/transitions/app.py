@@ -10,6 +10,7 @@ from services.transitions.consumers import handlers
 from services.transitions.editions import register_protocols
 from services.transitions.protocols import read_protocols
 from services.transitions.settings import Settings
+from services.transitions.signals.api import signals_router
 from services.transitions.snapshots import tell_open_transitions
 from services.transitions.timing import Timekeeper
 from shared.http import create_app, operations_router
@@ -43,6 +44,6 @@ async def build(settings: Settings) -> Service:
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
     clock = Timekeeper(database, library, batch=settings.timers_batch)
     operations = operations_router(database, consumer=consumer, relay=relay, snapshot=tell_open_transitions)
-    routers = [transitions_router(database, library), operations]
+    routers = [transitions_router(database, library), signals_router(database), operations]
     app = create_app(SERVICE, database=database, settings=settings.http, routers=routers)
     return Service(app, database, (consumer.run, relay.run, clock.run))
