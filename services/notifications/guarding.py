@@ -14,8 +14,9 @@ from yarl import URL
 
 PUBLIC_PORTS = {443, 8443}
 LONGEST_URL = 2048
-# Beside what `is_global` already refuses: NAT64 and 6to4 carry IPv4 addresses inside, and are never a recipient's own.
+# NAT64, 6to4 and Teredo carry IPv4 addresses inside, and are never a recipient's own.
 TUNNELS = tuple(ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
+HOUSES = tuple(ipaddress.ip_network(net) for net in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"))
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -34,9 +35,9 @@ def may_reach(address: str, *, private: bool) -> bool:
         plain = _unmapped(ipaddress.ip_address(address.split("%", 1)[0]))
     except ValueError:
         return False
-    if _is_public(plain):
-        return True
-    return private and (plain.is_loopback or (plain.is_private and not _never(plain)))
+    if _never(plain):
+        return False
+    return plain.is_global or (private and (plain.is_loopback or any(plain in net for net in HOUSES)))
 
 
 def _unmapped(address: Address) -> Address:
@@ -44,13 +45,10 @@ def _unmapped(address: Address) -> Address:
     return mapped or address
 
 
-def _is_public(address: Address) -> bool:
-    return address.is_global and not _never(address) and not any(address in net for net in TUNNELS)
-
-
 def _never(address: Address) -> bool:
     """Link-local holds the clouds' metadata service; the others are nobody's address."""
-    return address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved
+    special = address.is_link_local or address.is_multicast or address.is_unspecified
+    return special or (address.is_reserved and not address.is_loopback) or any(address in net for net in TUNNELS)
 
 
 def check_url(url: str, *, private: bool) -> URL:

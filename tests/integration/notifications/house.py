@@ -64,10 +64,10 @@ class House:
         async with self.database.transaction() as tx:
             await tx.lock({e.subject for e in events} | {who for e in events for who in e.fact.concerns()})
             for topic in dict.fromkeys(e.topic for e in events):
-                handler = handlers(self._wake)[Topic(topic)]
+                handler = handlers(self.wake)[Topic(topic)]
                 await handler(tx, [e for e in events if e.topic == topic])
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         for one in self.deliverers:
             one.wake()
 
@@ -99,7 +99,7 @@ class House:
         """What waits for a later attempt is due now: the schedule's hours, without waiting for them."""
         await self.database.pool.execute("UPDATE delivery SET due_at = now() WHERE status = 'queued'")
         await self.database.pool.execute("UPDATE endpoint SET paused_until = '-infinity'")
-        self._wake()
+        self.wake()
 
     async def close(self) -> None:
         for poster in self.posters:

@@ -1,14 +1,15 @@
 """Recipients' servers that fail in every way: each delivery ends delivered or visibly dead, and harms only itself."""
 
-import asyncio
 import time
 
 import pytest
 
 from tests.integration.notifications.house import House
 from tests.integration.notifications.recipients import (
+    Got,
     Manner,
     Recipient,
+    Writer,
     accepting,
     answering,
     dripping,
@@ -203,13 +204,13 @@ class Flaky:
     """Every other request fails."""
 
     def __init__(self) -> None:
-        self.accepted: list[object] = []
+        self.accepted: list[Got] = []
         self._count = 0
 
-    async def answer(self, one: Recipient, got: object, writer: asyncio.StreamWriter) -> None:
+    async def answer(self, one: Recipient, got: Got, writer: Writer) -> None:
         self._count += 1
         if self._count % 2:
-            await answering("500 Oops")(one, got, writer)  # type: ignore[arg-type]
+            await answering("500 Oops")(one, got, writer)
         else:
             self.accepted.append(got)
-            await accepting(one, got, writer)  # type: ignore[arg-type]
+            await accepting(one, got, writer)

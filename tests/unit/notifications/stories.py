@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 from services.notifications.directory import Directory, Endpoint, Membership
@@ -62,7 +63,7 @@ class Stay:
         self._version = count(1)
 
     def encounter(self, **changed: object) -> Encounter:
-        said: dict[str, object] = {
+        said: dict[str, Any] = {
             "id": self.id,
             "version": next(self._version),
             "feed": "general-hospital",
@@ -87,24 +88,24 @@ class Stay:
         retracts: tuple[UUID, ...] = (),
         amends: UUID | None = None,
         changed: tuple[str, ...] = (),
-        flags: dict[str, bool] | None = None,
-        extra: dict[str, object] | None = None,
-        **encounter: object,
+        flags: dict[str, Any] | None = None,
+        extra: dict[str, Any] | None = None,
+        **encounter: Any,
     ) -> AnyEvent:
         stay = self.encounter(**encounter)
-        fact = kind(encounter=stay, retracts=retracts, amends=amends, changed=changed, **(extra or {}))  # type: ignore[arg-type]
+        fact = kind(encounter=stay, retracts=retracts, amends=amends, changed=changed, **(extra or {}))
         return event(fact, stay.patient.id, str(self.id), stay.version, **(flags or {}))
 
-    def admitted(self, **more: object) -> AnyEvent:
-        return self.says(Admitted, **more)  # type: ignore[arg-type]
+    def admitted(self, **more: Any) -> AnyEvent:
+        return self.says(Admitted, **more)
 
-    def discharged(self, **more: object) -> AnyEvent:
+    def discharged(self, **more: Any) -> AnyEvent:
         said = {
             "status": EncounterStatus.FINISHED,
             "discharged_at": NOW,
             "disposition": Disposition(nubc="01", fhir="home"),
         }
-        return self.says(Discharged, **{**said, **more})  # type: ignore[arg-type]
+        return self.says(Discharged, **{**said, **more})
 
     def task(self, kind: type[TaskFact] = TaskOverdue, *, deceased: bool = False) -> AnyEvent:
         transition = Transition(
@@ -127,13 +128,13 @@ class Stay:
             status=TaskStatus.REQUESTED,
             protocol=ProtocolReference(name="tcm", version="1"),
         )
-        more = {"level": 1, "to_role": "lead"} if kind is TaskEscalated else {}
-        fact = kind(transition=transition, task=task, **more)  # type: ignore[arg-type]
+        more: dict[str, Any] = {"level": 1, "to_role": "lead"} if kind is TaskEscalated else {}
+        fact = kind(transition=transition, task=task, **more)
         return event(fact, self.patient_id, str(transition.id), 1, topic=Topic.TRANSITIONS)
 
 
 def event(
-    fact: Fact, subject: str, correlation: str, sequence: int, topic: Topic = Topic.ENCOUNTERS, **flags: bool
+    fact: Fact, subject: str, correlation: str, sequence: int, topic: Topic = Topic.ENCOUNTERS, **flags: Any
 ) -> AnyEvent:
     return Event(
         id=uuid7(),
@@ -158,13 +159,13 @@ def merged(retired: str, survivor: str, on: str) -> AnyEvent:
     return event(PatientMerged(patient=patient(survivor), retired=retired, survivor=survivor), on, on, 90)
 
 
-def endpoint(organisation: str, **more: object) -> Endpoint:
-    return Endpoint(**{"id": uuid7(), "organisation": organisation, "channel": Channel.WEBHOOK, **more})  # type: ignore[arg-type]
+def endpoint(organisation: str, **more: Any) -> Endpoint:
+    return Endpoint(**{"id": uuid7(), "organisation": organisation, "channel": Channel.WEBHOOK, **more})
 
 
 def directory(*endpoints: Endpoint, **memberships: dict[str, tuple[Membership, ...]]) -> Directory:
     """Without memberships: the attending's group, primary care, a nursing home, and an exchange that hears all."""
-    known: dict[str, dict[str, tuple[Membership, ...]]] = {
+    known: dict[str, Any] = {
         "practitioners": {ATTENDING_NPI: (Membership("hospitalists"),), PCP_NPI: (Membership("primary"),)},
         "codes": {"WILLOW": (Membership("nursing"),)},
         "subscriptions": {"*": (Membership("exchange"),)},
@@ -173,4 +174,4 @@ def directory(*endpoints: Endpoint, **memberships: dict[str, tuple[Membership, .
     by_organisation: dict[str, tuple[Endpoint, ...]] = {}
     for one in endpoints:
         by_organisation[one.organisation] = (*by_organisation.get(one.organisation, ()), one)
-    return Directory(**known, endpoints=by_organisation)  # type: ignore[arg-type]
+    return Directory(**known, endpoints=by_organisation)
