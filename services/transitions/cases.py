@@ -10,9 +10,10 @@ from services.transitions.evidence import Evidence
 from services.transitions.followed import Followed, PatientCase
 from services.transitions.protocols import Library
 from services.transitions.store import following
-from services.transitions.task import Why
+from services.transitions.task import Obligation, Why
 from services.transitions.transition import settle
 from shared.events import Draft
+from shared.events.transitions import Transition
 from shared.postgres import Transaction
 
 
@@ -77,6 +78,11 @@ class Cases:
             self._home[key] = case.patient_id
         self._cases[case.patient_id] = replace(case, followed=after)
 
+    def note_version(self, followed: Followed) -> None:
+        """The stay moved on without anything that a transition knows of: nothing to settle, nothing to say."""
+        key = followed.transition.encounter_id
+        self._cases[self._home[key]].followed[key] = followed
+
     def add_evidence(self, evidence: Evidence) -> PatientCase:
         """The patient's case with the deed, which is kept."""
         self._new_evidence.append(evidence)
@@ -88,15 +94,21 @@ class Cases:
     async def save(self, tx: Transaction) -> None:
         """Writes rows, history and events in the transaction's few round trips."""
         now = {key: f for case in self._cases.values() for key, f in case.followed.items()}
-        changed = [f for key, f in now.items() if f != self._stored.get(key)]
-        tasks = []
+        changed = [f for key, f in now.items() if f is not self._stored.get(key) and f != self._stored.get(key)]
+        moved, told = [], []
         for f in changed:
-            stored = self._stored.get(f.transition.encounter_id)
-            known = {o.task.id: o for o in stored.tasks} if stored else {}
-            tasks += [(f.transition, o) for o in f.tasks if o != known.get(o.task.id)]
-        await following.save_transitions(tx.connection, changed)
+            only_moved = f.is_same_but_version(self._stored.get(f.transition.encounter_id))
+            (moved if only_moved else told).append(f)
+        tasks = [task for f in told for task in self._changed_tasks(f)]
+        await following.note_versions(tx.connection, moved)
+        await following.save_transitions(tx.connection, told)
         await following.save_tasks(tx.connection, tasks)
         await following.set_clocks(tx.connection, tasks)
         await following.keep_evidence(tx.connection, self._new_evidence)
         await following.write_history(tx.connection, self.drafts)
         await tx.publish(self.drafts)
+
+    def _changed_tasks(self, f: Followed) -> list[tuple[Transition, Obligation]]:
+        stored = self._stored.get(f.transition.encounter_id)
+        known = {o.task.id: o for o in stored.tasks} if stored else {}
+        return [(f.transition, o) for o in f.tasks if o != known.get(o.task.id)]

@@ -1,6 +1,6 @@
 """A transition as this service keeps it: what was heard of the stay, and the obligations that follow. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID, uuid5
@@ -46,6 +46,10 @@ class Followed:
     readmission: Return | None = None
     why: Why = Why.ADMITTED
     tasks: tuple[Obligation, ...] = ()
+
+    def is_same_but_version(self, before: "Followed | None") -> bool:
+        """Whether nothing but the encounter's version differs: the stay moved on, unseen from here."""
+        return before is not None and replace(before, encounter_version=self.encounter_version) == self
 
     @property
     def stayed(self) -> Stayed:

@@ -59,6 +59,9 @@ def _follow_encounter(
     after = hear(before, event, patient_id, library.edition)
     if after is None or after is before:
         return
+    if after.is_same_but_version(before) and after.transition.patient.id == patient_id:
+        cases.note_version(after)
+        return
     cases.bring(key, patient_id, cause)
     case = cases.of(patient_id)
     told = replace(case, followed={**case.followed, key: after})

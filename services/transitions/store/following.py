@@ -68,6 +68,10 @@ ON CONFLICT (id) DO UPDATE SET
     readmission_days = excluded.readmission_days, why = excluded.why, admitted_at = excluded.admitted_at,
     discharged_at = excluded.discharged_at, changed_at = clock_timestamp(), body = excluded.body
 """
+NOTE_VERSIONS = """
+UPDATE transition t SET encounter_version = u.version FROM unnest($1::uuid[], $2::bigint[]) AS u (id, version)
+WHERE t.id = u.id
+"""
 SAVE_TASKS = """
 INSERT INTO task (id, transition_id, patient_id, facility, code, number, status, version, owner_role, owner, due_at,
     fired, settled_by, settled_at, why, body)
@@ -195,6 +199,12 @@ def _followed(row: "asyncpg.Record", tasks: Iterable[Obligation]) -> Followed:
         why=Why(row["why"]),
         tasks=tuple(tasks),
     )
+
+
+async def note_versions(connection: "Connection", moved: Collection[Followed]) -> None:
+    if moved:
+        rows = ((f.transition.id, f.encounter_version) for f in moved)
+        await connection.execute(NOTE_VERSIONS, *_columns(rows))
 
 
 async def save_transitions(connection: "Connection", changed: Collection[Followed]) -> None:
