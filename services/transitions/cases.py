@@ -95,7 +95,8 @@ class Cases:
         """Writes rows, history and events in the transaction's few round trips."""
         now = {key: f for case in self._cases.values() for key, f in case.followed.items()}
         changed = [f for key, f in now.items() if f is not self._stored.get(key) and f != self._stored.get(key)]
-        moved, told = [], []
+        moved: list[Followed] = []
+        told: list[Followed] = []
         for f in changed:
             only_moved = f.is_same_but_version(self._stored.get(f.transition.encounter_id))
             (moved if only_moved else told).append(f)
