@@ -128,6 +128,8 @@ class Applier:
         await store.park(tx.connection, self.consumer, fate.parked)
         for subject, why in fate.blocks.items():
             await store.block(tx.connection, self.consumer, subject, why)
+            if why.waits_for and _came_later(why.waits_for, fate.marks):
+                fate.awaited.add(subject)
         if fate.awaited:
             await store.wake(tx.connection, self.consumer, sorted(fate.awaited))
         gaps = [item.event for item in fate.parked if _is_gap(item.event, fate)]
@@ -157,6 +159,12 @@ def _is_gap(event: AnyEvent, fate: Sorted) -> bool:
         return False
     first = next(item.event for item in fate.parked if item.event.subject == event.subject)
     return first is event
+
+
+def _came_later(awaited: tuple[StreamKey, Mark], marks: Mapping[StreamKey, Mark]) -> bool:
+    """Whether the same batch brought what this key waits for, after it: nothing else would ever wake the key."""
+    stream, mark = awaited
+    return reached(marks.get(stream), mark.epoch, mark.sequence)
 
 
 def _concerned(events: Sequence[AnyEvent]) -> set[str]:

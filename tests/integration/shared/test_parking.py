@@ -133,6 +133,25 @@ async def test_a_survivors_merge_waits_for_the_retired_patients_events(story: St
         await story.heard(survivor, 1, 2)
 
 
+async def test_merges_of_one_batch_take_effect_in_whatever_order_its_partitions_come(story: Story, patient: str) -> None:
+    pairs = [(f"{patient}-retired-{i}", f"{patient}-survivor-{i}") for i in range(24)]
+    for retired, survivor in pairs:
+        async with story.teller.transaction() as tx:
+            await tx.lock([retired, survivor])
+            closing = story.draft(retired, 1)
+            await tx.publish([closing, story.draft(survivor, 1, after=closing)])
+
+    async def published() -> bool:
+        return not await story.teller.pool.fetchval("SELECT count(*) FROM outbox WHERE published_at IS NULL")
+
+    async with running(story.relay().run):
+        await until(published, "everything is published")
+    async with running(story.consumer().run):
+        for retired, survivor in pairs:
+            await story.heard(retired, 1)
+            await story.heard(survivor, 1)
+
+
 async def test_a_record_that_is_no_event_becomes_a_dead_letter(story: Story, patient: str) -> None:
     from aiokafka import AIOKafkaProducer
 
