@@ -20,7 +20,8 @@ _FAILED_VERDICT = Verdict(Outcome.HELD, reason=Reason.RULE_FAILED)
 
 @dataclass(slots=True, eq=False)
 class Arrival:
-    """`verdict` is set when reading alone decided; otherwise `adt` goes to the rules. `done` resolves to the final one.
+    """`verdict` is set when reading alone decided; otherwise `adt` goes to the rules. `done`, made when it is offered,
+    resolves to the final one.
 
     A replay is a message of the log that is read and applied once more.
     """
@@ -35,7 +36,7 @@ class Arrival:
     verdict: Verdict | None
     doubts: tuple[str, ...] = ()
     is_replay: bool = False
-    done: "asyncio.Future[Verdict]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    done: "asyncio.Future[Verdict]" = field(init=False)
 
     @property
     def feed_name(self) -> str:

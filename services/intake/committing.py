@@ -35,6 +35,7 @@ STORE_AWAY = (
     OSError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.PostgresConnectionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
@@ -72,7 +73,10 @@ class Committer:
             if attempt < ATTEMPTS:
                 return await self.commit(group, attempt + 1)
             return await self._halve(group, error)
-        except Exception as error:  # noqa: BLE001  (the rules' fault or the message's: found by halving)
+        except Exception as error:
+            if self._connection.is_closed():
+                raise ConnectionResetError("the connection to the store broke") from error
+            # The rules' fault or the message's: found by halving.
             return await self._halve(group, error)
         _settle(effects)
         return busy

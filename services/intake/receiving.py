@@ -45,6 +45,7 @@ class Reception:
 
     def offer(self, arrival: Arrival) -> "asyncio.Future[Verdict]":
         """Answers the arrival's `done`. It is cancelled when the message could not be stored."""
+        arrival.done = asyncio.get_running_loop().create_future()
         self._waiting.append(arrival)
         self._idle.clear()
         self._wake.set()
