@@ -88,6 +88,11 @@ class Stack:
         await self._operations.__aexit__(None, None, None)
         self.instance.release()
 
+    @property
+    def log_id(self) -> str | None:
+        """The broker's log on which the relays were opened last."""
+        return self._guard.served
+
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a program a signal; it is started again when it ends."""
         self.children[name].kill(number)

@@ -12,7 +12,7 @@ from shared.events.operations import FeedCounted
 from shared.kafka import Consumer, KafkaSettings, Relay
 from shared.postgres import Database, Transaction
 
-DEADLINE_S = 20.0
+DEADLINE_S = 60.0
 
 
 async def until(condition: Callable[[], Awaitable[object]], what: str, deadline_s: float = DEADLINE_S) -> None:

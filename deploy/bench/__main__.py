@@ -1,0 +1,65 @@
+"""`make bench`: the rows of the design's table of speed, each beside its floor in one run."""
+
+import asyncio
+import shlex
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from deploy.bench import end_to_end, growth, reporting, taking_in, tools
+from deploy.bench.figures import Report
+from deploy.bench.ground import Ground, prepared
+from deploy.local.settings import ROOT
+
+ROWS = ("throughput", "latency", "sustained", "bare", "growth")
+
+
+def main(
+    rows: Annotated[list[str] | None, typer.Argument(help=f"Which rows: {', '.join(ROWS)}. All by default.")] = None,
+    minutes: Annotated[float, typer.Option(help="How long the sustained run lasts.")] = 10.0,
+    seconds: Annotated[float, typer.Option(help="How long each shorter run lasts.")] = 10.0,
+    stays: Annotated[int, typer.Option(help="Stored stays for the cost of growth.")] = 1_000_000,
+    out: Annotated[Path, typer.Option(help="Where benchmarks.md and the plots go.")] = ROOT / "docs",
+) -> None:
+    """Measure Handoff beside the floor and the bare pipeline, and write docs/benchmarks.md."""
+    try:
+        tools.folder()
+    except tools.ToolsMissingError as missing:
+        print(f"bench: {missing}", file=sys.stderr)
+        raise typer.Exit(1) from None
+    chosen = tuple(rows or ROWS)
+    report = asyncio.run(_measure(chosen, minutes * 60, seconds, stays))
+    reporting.write(report, out, f"make bench ({shlex.join(['python', '-m', 'deploy.bench', *sys.argv[1:]])})")
+    for figure in report.figures:
+        verdict = "ok  " if figure.is_reached else "MISS"
+        print(f"{verdict} {figure.what}: {figure.value:.3g} {figure.unit} ({figure.beside})")
+    raise typer.Exit(0 if all(figure.is_reached for figure in report.figures) else 1)
+
+
+async def _measure(rows: tuple[str, ...], sustained_s: float, seconds: float, stays: int) -> Report:
+    report = Report()
+    measures: dict[str, Callable[[Ground], Awaitable[None]]] = {
+        "throughput": lambda ground: taking_in.throughput(ground, report, seconds=seconds, rounds=3),
+        "latency": lambda ground: taking_in.latency(ground, report, seconds=3 * seconds),
+        "sustained": lambda ground: end_to_end.sustained(ground, report, seconds=sustained_s),
+        "bare": lambda ground: end_to_end.beside_the_bare(ground, report, messages=int(800 * seconds)),
+        "growth": lambda ground: growth.cost(ground, report, stays=stays, seconds=seconds),
+    }
+    columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("starting", total=len(rows))
+        async with prepared() as ground:
+            for row in rows:
+                progress.update(task, description=row)
+                await measures[row](ground)
+                progress.advance(task)
+    return report
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,210 @@
+"""What is measured, and what it is measured against, on one PostgreSQL and one broker of the bench's own."""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import asyncpg
+import psutil
+
+from deploy.bench import tools
+from deploy.bench.sink import Sink
+from deploy.local.ports import free_port
+from deploy.local.settings import SERVICES, StackSettings
+from deploy.local.supervisor import Stack
+from deploy.operations import Operations
+
+ROSTER = """version: 1
+organisations:
+  - slug: bench-hospitalists
+    name: Bench Hospitalists
+    practitioners: ["1987654321"]
+  - slug: bench-primary-care
+    name: Bench Primary Care
+    practitioners: ["1234567893"]
+"""
+ORGANISATIONS = ("bench-hospitalists", "bench-primary-care")
+MEGABYTE = 1 << 20
+
+
+class Quiet:
+    """A start without a display."""
+
+    def expect(self, steps: object) -> None: ...
+    def done(self, step: str) -> None: ...
+    def say(self, line: str) -> None:
+        print(f"  {line}", flush=True)
+
+
+class Ground:
+    """The stack under test, with a receiver for its webhooks and a superuser's look at its tables."""
+
+    def __init__(self, stack: Stack, sink: Sink) -> None:
+        self.stack = stack
+        self.sink = sink
+        self.mllp_port = stack.settings.mllp_port
+
+    async def only(self, *services: str) -> None:
+        """Stops every service that is not named and starts those that are."""
+        for name in (*SERVICES, "signals"):
+            child = self.stack.children[name]
+            if name not in services:
+                await child.stop()
+            elif child.pid is None:
+                await child.start()
+        await self._all_ready(services)
+
+    async def everything(self) -> None:
+        await self.only(*SERVICES, "signals")
+
+    async def _all_ready(self, services: tuple[str, ...]) -> None:
+        for name in services:
+            await self.stack.wait_until_ready(name)
+
+    async def drained(self, seconds: float = 300) -> float:
+        """Waits until nothing waits anywhere; answers how many seconds that took."""
+        start = time.monotonic()
+        while await self.backlog():
+            if time.monotonic() - start > seconds:
+                raise TimeoutError(f"{await self.backlog()} events still wait after {seconds:.0f} s")
+            await asyncio.sleep(0.2)
+        return time.monotonic() - start
+
+    async def multiply(self, statements: Sequence[str], stays: int) -> None:
+        """Fills the tables: each statement on one connection, the first with the number of stays."""
+        connection = await self.stack.server.connect()
+        try:
+            for number, sql in enumerate(statements):
+                await connection.execute(sql, *([stays] if number == 0 else []), timeout=600)
+        finally:
+            await connection.close()
+
+    async def query(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
+        connection = await self.stack.server.connect()
+        try:
+            return await connection.fetch(sql, *arguments)
+        finally:
+            await connection.close()
+
+    async def backlog(self) -> int:
+        """Events that wait anywhere: unpublished, unread, or due to be delivered."""
+        waiting = 0
+        async with self.operations() as operations:
+            for service in SERVICES:
+                hops = (await operations.get(service, "/operations/hops"))["hops"]
+                waiting += sum(hop["count"] for hop in hops if hop["name"] not in ("parked", "dead letters", "held"))
+        return waiting
+
+    def operations(self) -> Operations:
+        return Operations(self.stack.urls, issuer=self.stack.settings.url_of("issuer"))
+
+    def memory_mb(self) -> Mapping[str, float]:
+        """Resident memory of each service now."""
+        pids = {name: self.stack.children[name].pid for name in (*SERVICES, "signals")}
+        return {name: psutil.Process(pid).memory_info().rss / MEGABYTE for name, pid in pids.items() if pid}
+
+    @asynccontextmanager
+    async def floor(self, wait_ms: float = 0) -> AsyncIterator[int]:
+        """The floor, on the same PostgreSQL, in a database of its own; answers its port."""
+        name, port = f"floor_{uuid4().hex[:8]}", free_port()
+        await self._superuser(f"CREATE DATABASE {name}")
+        async with tools.program(
+            "floor.py", str(port), "127.0.0.1", name, str(wait_ms), environment=self._superuser_environment()
+        ):
+            await _listens(port)
+            yield port
+        await self._superuser(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def _superuser_environment(self) -> dict[str, str]:
+        server = self.stack.server
+        return {"PGPORT": str(server.port), "PGPASSWORD": server.keys.password("postgres")}
+
+    async def _superuser(self, sql: str) -> None:
+        connection = await self.stack.server.connect("postgres")
+        try:
+            await connection.execute(sql)
+        finally:
+            await connection.close()
+
+    @asynccontextmanager
+    async def bare_pipeline(self) -> AsyncIterator[int]:
+        """The bare five-process pipeline on the same servers; answers its MLLP port."""
+        port, server = free_port(), self.stack.server
+        environment = {
+            "BARE_PG": f"postgresql://postgres:{server.keys.password('postgres')}@127.0.0.1:{server.port}",
+            "BARE_KAFKA": self.stack.kafka.bootstrap,
+            "BARE_MLLP": str(port),
+            "RUN": f"run{uuid4().hex[:8]}",
+        }
+        async with tools.program("bare_pipeline.py", "init", environment=environment):
+            await asyncio.sleep(3)
+        roles = ("transitions", "careplan", "notifications", "dashboard", "intake")
+        async with _nested([tools.program("bare_pipeline.py", role, environment=environment) for role in roles]):
+            await _listens(port)
+            await asyncio.sleep(12)  # its consumers join groups, which takes eight seconds on this broker
+            yield port
+
+    async def bare_deliveries(self) -> int:
+        connection = await self.stack.server.connect("bare")
+        try:
+            return int(await connection.fetchval("SELECT count(*) FROM notifications.item"))
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def _nested(contexts: Sequence[AbstractAsyncContextManager[None]]) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        for context in contexts:
+            await stack.enter_async_context(context)
+        yield
+
+
+async def _listens(port: int, seconds: float = 20) -> None:
+    ends = asyncio.get_running_loop().time() + seconds
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            if asyncio.get_running_loop().time() > ends:
+                raise
+            await asyncio.sleep(0.1)
+        else:
+            writer.close()
+            return
+
+
+@asynccontextmanager
+async def prepared() -> AsyncIterator[Ground]:
+    """A stack of the bench's own, on free ports, in a folder that is removed afterwards."""
+    with tempfile.TemporaryDirectory(prefix="handoff-bench-") as name:
+        settings = _settings(Path(name))
+        async with Sink() as sink:
+            stack = Stack(settings, Quiet())
+            await stack.start()
+            try:
+                ground = Ground(stack, sink)
+                async with ground.operations() as operations:
+                    for organisation in ORGANISATIONS:
+                        await sink.subscribe(operations, organisation)
+                yield ground
+            finally:
+                await stack.stop()
+
+
+def _settings(folder: Path) -> StackSettings:
+    folder.chmod(0o755)  # PostgreSQL's own user passes through it
+    roster = folder / "roster.yaml"
+    roster.write_text(ROSTER)
+    os.environ["NOTIFICATIONS_ROSTER_FILE"] = str(roster)
+    ports: dict[str, Any] = {name: free_port() for name in StackSettings.model_fields if name.endswith("_port")}
+    return StackSettings(
+        run_folder=folder, simulate=False, sample_provider=False, demo=False, broker_memory_mb=4_000,
+        **ports,
+    )  # fmt: skip

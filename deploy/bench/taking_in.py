@@ -1,0 +1,45 @@
+"""MLLP in, stored, acknowledged: beside the floor, in the same minutes, over one and over fifty connections."""
+
+from statistics import median
+
+from deploy.bench import tools
+from deploy.bench.figures import Figure, Report
+from deploy.bench.ground import Ground
+from deploy.bench.tools import Load
+
+ASKED_OF_THE_FLOOR = 0.30
+ASKED_P99_MS = {"alone": 50.0, "with all services": 250.0}
+RATE = 400
+
+
+async def throughput(ground: Ground, report: Report, *, seconds: float, rounds: int) -> None:
+    """Intake alone, interleaved with the floor: medians of the rounds."""
+    await ground.only("intake")
+    for connections in (1, 50):
+        ours: list[float] = []
+        floors: list[float] = []
+        for turn in range(rounds):
+            load = Load(connections, messages=500_000, seed=100 + 10 * connections + turn, seconds=seconds)
+            async with ground.floor() as port:
+                floors.append((await tools.send(port, load)).per_second)
+            ours.append((await tools.send(ground.mllp_port, load)).per_second)
+        ratio = median(ours) / median(floors)
+        beside = f"{median(ours):.0f}/s beside the floor's {median(floors):.0f}/s"
+        report.figures.append(
+            Figure(f"MLLP in, stored, acknowledged, {connections} connection(s)", ratio, "of the floor",
+                   ASKED_OF_THE_FLOOR, beside=beside)
+        )  # fmt: skip
+
+
+async def latency(ground: Ground, report: Report, *, seconds: float) -> None:
+    """The 99th percentile of the acknowledgement at 400 messages/s: intake alone, then with everything running."""
+    for who, asked in ASKED_P99_MS.items():
+        await (ground.only("intake") if who == "alone" else ground.everything())
+        if who != "alone":
+            await ground.drained()
+        load = Load(20, int(RATE * seconds), seed=300 + len(who), rate=RATE)
+        sent = await tools.send(ground.mllp_port, load)
+        beside = f"p50 {sent.ack_ms['p50']:.1f}, p95 {sent.ack_ms['p95']:.1f} ms at {sent.per_second:.0f}/s"
+        report.figures.append(
+            Figure(f"acknowledgement p99 at {RATE}/s, {who}", sent.ack_ms["p99"], "ms", asked, "less", beside)
+        )
