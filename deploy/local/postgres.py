@@ -31,7 +31,10 @@ CONFIGURATION = {
     "checkpoint_timeout": "15min",
     "wal_compression": "pglz",
     "jit": "off",  # short statements only: compiling costs more than it saves
-    "log_min_messages": "warning",
+    # An error's message, detail and statement quote rows, and rows are people: the server's log gets none of them.
+    "log_min_messages": "fatal",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
     "log_timezone": "UTC",
     "timezone": "UTC",
 }

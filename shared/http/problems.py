@@ -1,5 +1,6 @@
 """Every error answer is a problem document (RFC 9457): it names the field that is wrong and never echoes a value."""
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from shared.telemetry import log
 
+FIELD_NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:handoff:problem:"
 # Messages of these error types quote what was sent, or text of a validator that may.
@@ -104,10 +106,15 @@ async def _on_store_away(request: Request, error: Exception) -> Response:
 def invalid(errors: Sequence[Mapping[str, Any]]) -> Problem:
     """A 422 that lists each wrong field as `{field, kind, wants}`."""
     fields = [
-        {"field": ".".join(str(part) for part in error["loc"]), "kind": error["type"], "wants": _wants(error)}
+        {"field": ".".join(_shown(part) for part in error["loc"]), "kind": error["type"], "wants": _wants(error)}
         for error in errors
     ]
     return Problem(422, "The request does not fit", slug="invalid-request", errors=fields)
+
+
+def _shown(part: str | int) -> str:
+    """A part of a field's place. What is no name of our making is the sender's text, and not repeated."""
+    return str(part) if isinstance(part, int) or FIELD_NAME.fullmatch(part) else "(unknown)"
 
 
 def _wants(error: Mapping[str, Any]) -> str:

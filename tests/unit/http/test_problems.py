@@ -58,6 +58,13 @@ def test_an_unknown_field_is_refused_by_name() -> None:
     assert entry == {"field": "role", "kind": "extra_forbidden", "wants": "this field is not known here"}
 
 
+def test_the_name_of_an_unknown_field_is_repeated_only_if_it_looks_like_one() -> None:
+    with pytest.raises(ValidationError) as caught:
+        Form.model_validate({SENT: 1})
+    (entry,) = invalid(caught.value.errors()).document()["errors"]
+    assert entry["field"] == "(unknown)"
+
+
 @pytest.mark.parametrize(
     ("problem", "document"),
     [
