@@ -62,7 +62,7 @@ async def test_idle_connections_are_closed_even_when_they_chatter(start_intake: 
     intake = await start_intake(idle_timeout_s=0.3)
     silent, chattering = await intake.sender(), await intake.sender()
     chattering.write(b"no start block, ever")
-    assert await asyncio.gather(silent.is_closed(), chattering.is_closed()) == [True, True]
+    assert all(await asyncio.gather(silent.is_closed(), chattering.is_closed()))
 
 
 async def test_a_hundred_megabytes_are_refused_from_the_beginning_and_never_kept(intake: Intake) -> None:

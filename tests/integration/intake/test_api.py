@@ -1,0 +1,136 @@
+"""The routes: sending over HTTP, looking, deciding, and who may."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from services.intake.api import HL7, messages_router, patients_router
+from services.intake.chart import Chart
+from services.intake.sealing import Seal
+from shared.http import Role
+from tests.integration.http.running import Client, issuing, service
+from tests.integration.intake.conftest import KEY, Intake
+from tests.unit.intake.messages import adt, specimen
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(intake: Intake, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    routers = [
+        messages_router(intake.database, intake.feeds, intake.reception, Seal(KEY)),
+        patients_router(intake.database, intake.feeds),
+    ]
+    async with (
+        issuing(tmp_path_factory.mktemp("issuer")) as (_, tokens),
+        service(tokens, routers, database=intake.database) as running,
+    ):
+        yield running
+
+
+async def test_http_goes_the_same_way_as_mllp(client: Client, intake: Intake) -> None:
+    said = await client.ask("POST", "/messages", Role.INTEGRATION, data=adt("A01", control_id="77"))
+    assert (said.status, said.headers["content-type"]) == (200, HL7)
+    assert "MSA|AA|77" in said.text
+    repeated = await client.ask("POST", "/messages", Role.INTEGRATION, data=adt("A01", control_id="77"))
+    assert "MSA|AA|77" in repeated.text
+    refused = await client.ask("POST", "/messages", Role.INTEGRATION, data=specimen("a01-no-pid"))
+    assert (refused.status, "MSA|AE|N1" in refused.text) == (422, True)
+    assert await intake.event_types() == ["encounter.admitted"]
+
+
+async def test_bad_http_is_a_problem_that_echoes_nothing(client: Client) -> None:
+    assert (await client.ask("POST", "/messages", Role.INTEGRATION)).body["type"] == "urn:handoff:problem:empty-body"
+    wrong = await client.ask("GET", "/messages?since=Testa&limit=9999", Role.OPS)
+    assert wrong.status == 422
+    assert [error["field"] for error in wrong.body["errors"]] == ["query.since", "query.limit"]
+    assert "Testa" not in wrong.text
+    assert (await client.ask("GET", "/messages/0192d5a0-0000-7000-8000-00000000beef", Role.OPS)).status == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "role"),
+    [
+        ("POST", "/messages", Role.OPS),
+        ("GET", "/messages", Role.CARE_MANAGER),
+        ("GET", "/messages", Role.PROVIDER),
+        ("POST", "/messages/0192d5a0-0000-7000-8000-00000000beef/replay", Role.AUDITOR),
+        ("GET", "/patients/x", Role.INTEGRATION),
+    ],
+)
+async def test_roles(client: Client, method: str, path: str, role: Role) -> None:
+    assert (await client.ask(method, path, role)).status == 403
+
+
+async def test_the_log_is_browsed_page_by_page(client: Client, intake: Intake) -> None:
+    sender = await intake.sender()
+    for number in range(5):
+        await sender.send(adt("A08", control_id=str(number), recorded=f"2026030209000{number}"))
+    first = (await client.ask("GET", "/messages?limit=3&trigger=A08", Role.OPS)).body
+    rest = (await client.ask("GET", f"/messages?limit=3&trigger=A08&before={first['next']}", Role.OPS)).body
+    assert [item["control_id"] for item in first["items"] + rest["items"]] == ["4", "3", "2", "1", "0"]
+    assert rest["next"] is None
+    by_visit = first["items"][0]["encounter_id"]
+    assert len((await client.ask("GET", f"/messages?visit={by_visit}&outcome=accepted", Role.OPS)).body["items"]) == 5
+
+
+async def test_a_message_tells_its_effects_and_a_look_at_its_bytes_is_audited(client: Client, intake: Intake) -> None:
+    await (await intake.sender()).send(adt("A01"))
+    [item] = (await client.ask("GET", "/messages", Role.OPS)).body["items"]
+    shown = (await client.ask("GET", f"/messages/{item['id']}", Role.AUDITOR)).body
+    assert [effect["type"] for effect in shown["effects"]] == ["care.encounter.admitted.v1"]
+    assert (await client.ask("GET", f"/messages/{item['id']}/raw", Role.OPS)).text == adt("A01").decode()
+    assert await intake.rows("SELECT action, subjects FROM audit") == [
+        {"action": "message.raw", "subjects": [item["patient_id"]]}
+    ]
+
+
+async def test_a_held_message_is_replayed_once_the_rule_is_right(
+    client: Client, intake: Intake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sender = await intake.sender()
+    with monkeypatch.context() as broken:
+        broken.delattr(Chart, "take")
+        assert await sender.send(adt("A01")) == "AA"
+    [item] = (await client.ask("GET", "/held", Role.OPS)).body["items"]
+    assert item["reason"] == "rule-failed"
+    stale = await client.ask("POST", f"/messages/{item['id']}/replay", Role.OPS, json={"version": 9})
+    assert stale.status == 409
+    done = await client.ask("POST", f"/messages/{item['id']}/replay", Role.OPS, json={"version": item["version"]})
+    assert (done.body["outcome"], done.body["effects"][0]["type"]) == ("accepted", "care.encounter.admitted.v1")
+    assert (await client.ask("POST", f"/messages/{item['id']}/replay", Role.OPS)).status == 409
+    assert await intake.event_types() == ["encounter.admitted"]
+
+
+async def test_a_held_message_is_skipped_with_a_reason(client: Client, intake: Intake) -> None:
+    await (await intake.sender()).send(adt("A01", visit="", admitted=""))
+    [item] = (await client.ask("GET", "/held", Role.OPS)).body["items"]
+    assert (await client.ask("POST", f"/messages/{item['id']}/skip", Role.OPS, json={})).status == 422
+    skip = {"reason": "the ward sent it by mistake", "version": item["version"]}
+    assert (await client.ask("POST", f"/messages/{item['id']}/skip", Role.OPS, json=skip)).status == 200
+    assert (await client.ask("POST", f"/messages/{item['id']}/skip", Role.OPS, json=skip)).status == 409
+    assert (await client.ask("GET", "/held", Role.OPS)).body["items"] == []
+
+
+async def test_patients_and_encounters_are_shown_and_audited(client: Client, intake: Intake) -> None:
+    sender = await intake.sender()
+    await sender.send(adt("A01", mrn="OLD"))
+    [item] = (await client.ask("GET", "/messages", Role.OPS)).body["items"]
+    await sender.send(adt("A40", mrn="NEW", retired="OLD", control_id="2"))
+    patient = (await client.ask("GET", f"/patients/{item['patient_id']}", Role.CARE_MANAGER)).body
+    assert (patient["merged_into"], patient["encounters"]) == (patient["patient"]["id"], [item["encounter_id"]])
+    shown = (await client.ask("GET", f"/encounters/{item['encounter_id']}", Role.CARE_MANAGER)).body
+    assert (shown["encounter"]["status"], shown["announced"][0]["kind"]) == ("in-progress", "admitted")
+    assert [row["action"] for row in await intake.rows("SELECT action FROM audit ORDER BY seq")] == [
+        "patient.read",
+        "encounter.read",
+    ]
+
+
+async def test_feeds_are_listed_with_what_they_sent(client: Client, intake: Intake) -> None:
+    sender = await intake.sender()
+    await sender.send(adt("A01"))
+    await sender.send(adt("A01", facility="NOWHERE"))
+    feeds = {feed["feed"]: feed for feed in (await client.ask("GET", "/feeds", Role.OPS)).body["items"]}
+    assert set(feeds) == {"default", "general-hospital", "lakeside", "st-brigid"}
+    assert (feeds["default"]["is_configured"], feeds["default"]["accepted"]) == (False, 1)
+    assert (feeds["general-hospital"]["accepted"], "accepted" in feeds["lakeside"]) == (1, False)
