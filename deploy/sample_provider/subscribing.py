@@ -39,12 +39,16 @@ class Subscription:
 
     async def hold(self) -> None:
         """Registers, as soon as that can be done; then there is nothing more to do."""
+        told = None
         async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
             while True:
                 try:
                     await self._subscribe(session)
                 except (NotYetError, aiohttp.ClientError, TimeoutError) as error:
-                    log.info("not subscribed yet", retry_in=AGAIN_SECONDS, reason=type(error).__name__)
+                    reason = type(error).__name__
+                    if reason != told:
+                        log.info("not subscribed yet", retry_in=AGAIN_SECONDS, reason=reason)
+                        told = reason
                     await asyncio.sleep(AGAIN_SECONDS)
                 else:
                     log.info("subscribed", endpoint_id=self.endpoint_id, organisation=self._settings.organisation)

@@ -24,12 +24,12 @@ function add(notice, fresh) {
   const row = body.insertRow(0);
   const [words, style] = kindOf(notice.event_type);
   row.className = fresh ? "fresh" : "";
-  cell(row, new Date(notice.received_at).toLocaleTimeString(), "no. " + notice.order);
+  cell(row, new Date(notice.received_at).toLocaleTimeString([], { hour12: false }), "no. " + notice.order);
   const kind = Object.assign(document.createElement("span"), { textContent: words, className: "kind " + style });
   row.insertCell().append(kind);
   cell(row, notice.patient);
   cell(row, notice.facility);
-  cell(row, notice.task || notice.diagnosis, "happened " + new Date(notice.occurred_at).toLocaleString());
+  cell(row, notice.task || notice.diagnosis, "happened " + new Date(notice.occurred_at).toLocaleString([], { hour12: false }));
   cell(row, notice.bases.join(", ").replaceAll("-", " "));
   row.dataset.event = notice.event_id;
   rows.set(notice.webhook_id, row);
