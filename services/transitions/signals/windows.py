@@ -1,7 +1,7 @@
 """Faust's windowed tables: counts per scope and time, in memory, filled again from PostgreSQL after a start.
 
-They have no changelog. Recovery from one was tried on the embedded broker and brought back old values, since that broker
-answers wrong ends of a log (ADR 1); and a changelog would double what an in-memory broker must hold.
+They have no changelog. Recovery from one was tried on the embedded broker and brought back old values, since that
+broker answers wrong ends of a log (ADR 1); and a changelog would double what an in-memory broker must hold.
 """
 
 from collections.abc import Iterable
