@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import secrets
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +15,7 @@ from deploy.operations import Operations
 from deploy.simulator.sending import Ack, Connection
 
 FOUND_SECONDS = 5.0
-QUIET_SECONDS = 1.0
+QUIET_SECONDS = 2.0
 LONGEST_SECONDS = 15.0
 LOOK_SECONDS = 0.2
 
@@ -56,7 +57,8 @@ def sampled() -> list[bytes]:
     from deploy.simulator.settings import SimulatorSettings
 
     stays: dict[str, list[Any]] = {}
-    for planned in Schedule(SimulatorSettings(patients=10, stay_seconds=0.001, rate=1000)):
+    seed = secrets.randbelow(1_000_000)
+    for planned in Schedule(SimulatorSettings(seed=seed, patients=10, stay_seconds=0.001, rate=1000)):
         stays.setdefault(planned.visit, []).append(planned)
     chosen = next(stay for stay in stays.values() if {"A01", "A03"} <= {one.trigger for one in stay})
     return [planned.payload for planned in chosen]
@@ -82,7 +84,7 @@ async def _one(operations: Operations, connection: Connection, payload: bytes) -
     if message is None:
         return told | {"stored": False, "effects": []}
     told |= {name: message.get(name) for name in ("id", "feed", "outcome", "reason")} | {"stored": True}
-    if not message.get("events"):
+    if not message.get("effects"):
         return told | {"effects": []}
     return told | {"effects": await _effects(operations, str(message["id"]))}
 
@@ -100,7 +102,7 @@ async def _stored(operations: Operations, ack: Ack) -> dict[str, Any] | None:
 
 
 async def _effects(operations: Operations, message: str) -> list[dict[str, Any]]:
-    """The tree of effects, once nothing has been added to it for a second."""
+    """The tree of effects, once nothing has been added to it for two seconds."""
     loop = asyncio.get_running_loop()
     deadline, changed, seen = loop.time() + LONGEST_SECONDS, loop.time(), -1
     while True:

@@ -14,7 +14,7 @@ from deploy.local.settings import ROOT
 
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 10.0
-STEADY_SECONDS = 30.0
+STEADY_SECONDS = 10.0
 LOG_LIMIT_BYTES = 20_000_000
 WRONG_SETTINGS = 2
 
@@ -117,7 +117,7 @@ class Child:
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(number)
 
-    async def stop(self, grace_seconds: float) -> None:
+    async def stop(self, grace_seconds: float = 5.0) -> None:
         """End it in good order; SIGKILL after the time of grace."""
         self._stopping = True
         if self._process is None or self._process.returncode is not None:

@@ -55,7 +55,9 @@ class RunningInstance:
             "postgres_port": settings.postgres_port,
             "children": {name: [pid, _born(pid)] for name, pid in pids.items() if pid is not None},
         }
-        self.file.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        unfinished = self.file.with_suffix(".new")
+        unfinished.write_text(json.dumps(told, indent=1), encoding="utf-8")
+        unfinished.replace(self.file)
 
     def release(self) -> None:
         if self._lock is not None:

@@ -73,7 +73,7 @@ class Stack:
         await self._launch([signals, *side])
         await asyncio.gather(*(self._ready(self.children[program.name]) for program in (signals, *side)))
         self._watch()
-        self.instance.note(self.settings, {name: child.pid for name, child in self.children.items()})
+        self.instance.note(self.settings, self.pids())
 
     async def stop(self) -> None:
         """End all: whoever feeds the others first, the broker last."""
@@ -92,6 +92,9 @@ class Stack:
     def log_id(self) -> str | None:
         """The broker's log on which the relays were opened last."""
         return self._guard.served
+
+    def pids(self) -> dict[str, int | None]:
+        return {name: child.pid for name, child in self.children.items()}
 
     def kill(self, name: str, number: signal.Signals = signal.SIGKILL) -> None:
         """Send a program a signal; it is started again when it ends."""
@@ -170,6 +173,7 @@ class Stack:
 
     def _watch(self) -> None:
         watched = [
+            self._note_restarts(),
             self._guard.watch(),
             self._restart_signals(),
             watch_disk(self.settings.run_folder, self._progress.say),
@@ -183,6 +187,15 @@ class Stack:
     def _renew_broker(self) -> None:
         self._progress.say("the in-memory broker has grown past its limit: it begins anew, nothing is lost")
         self.kill("broker")
+
+    async def _note_restarts(self) -> None:
+        """Keep the ids that the `handoff` command reads true to what runs."""
+        known = self.pids()
+        while True:
+            await asyncio.sleep(0.5)
+            if (found := self.pids()) != known:
+                self.instance.note(self.settings, found)
+                known = found
 
     async def _restart_signals(self) -> None:
         """Faust's changelogs are gone with the old log: the live signals begin anew on the new one."""

@@ -86,8 +86,9 @@ class Schedule:
         self._push(due, _Course(hospital, acts, who, next(acts), admitted=self._instant(due)))
 
     def _serial(self, number: int) -> int:
-        """Numbers of another start never meet these: the start's own seconds are part of them."""
-        return int(self.start.timestamp()) % 10_000_000 * 10_000 + number
+        """Numbers of another start or seed never meet these: both are part of them."""
+        run = int(self.start.timestamp()) % 10_000_000 * 1_000 + self._settings.seed % 1_000
+        return run * 100_000 + number
 
     def _push(self, due: float, course: _Course) -> None:
         heapq.heappush(self._heap, (due, next(self._order), course))
