@@ -13,7 +13,9 @@ SERVICES = ("intake", "transitions", "careplan", "notifications", "dashboard")
 class StackSettings(BaseSettings):
     """Read from HANDOFF_*, KAFKA and SIMULATE; what a service may be told besides has the service's own prefix."""
 
-    model_config = SettingsConfigDict(env_prefix="HANDOFF_", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="HANDOFF_", frozen=True, populate_by_name=True, extra="ignore"
+    )  # the command reads other HANDOFF_… itself
 
     run_folder: Path = Field(default=ROOT / ".run", description="Data, keys and logs of this stack.")
     host: str = Field(default="127.0.0.1", description="Address everything listens on.")

@@ -8,6 +8,7 @@ from deploy.reference.asyncapi import asyncapi_file
 from deploy.reference.event_table import event_table_file
 from deploy.reference.publishing import publish
 from deploy.reference.schemas import schema_files
+from deploy.reference.settings_table import settings_file
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
@@ -19,6 +20,7 @@ def references(docs: Path = DOCS) -> dict[Path, str]:
     return {
         docs / "asyncapi.yaml": asyncapi_file(),
         docs / "events.md": event_table_file(),
+        docs / "settings.md": settings_file(),
         **schema_files(docs / "schemas"),
     }
 

@@ -18,7 +18,10 @@ SettingsT = TypeVar("SettingsT", bound=BaseSettings)
 
 
 def read_settings(cls: type[SettingsT]) -> SettingsT:
-    """The settings; on errors one line each on stderr (which setting, what it saw, what it wants), then exit 2."""
+    """The settings; on errors one line each on stderr (which setting, what it saw, what it wants), then exit 2.
+
+    A variable with the prefix that names no setting is an error too, unless the model ignores extra ones.
+    """
     complaints = list(_unknown(cls, os.environ))
     try:
         settings = cls()
@@ -97,7 +100,7 @@ def variables(cls: type[BaseModel], place: tuple[str, ...] = ()) -> Iterator[tup
 
 def _unknown(cls: type[BaseSettings], environment: Mapping[str, str]) -> Iterator[str]:
     prefix = str(cls.model_config.get("env_prefix", "")).upper()
-    if not prefix:
+    if not prefix or cls.model_config.get("extra") != "forbid":
         return
     known = {prefix + name for name, _ in variables(cls)}
     wholes = {prefix + name.upper() for name in cls.model_fields}

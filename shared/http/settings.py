@@ -11,7 +11,11 @@ from pydantic_settings import SettingsConfigDict
 def environment(prefix: str) -> SettingsConfigDict:
     """How every service reads its settings: `PREFIX_FIELD`, nested `PREFIX_PART__FIELD`, merged over the defaults."""
     return SettingsConfigDict(
-        env_prefix=prefix, env_nested_delimiter="__", frozen=True, nested_model_default_partial_update=True
+        env_prefix=prefix,
+        env_nested_delimiter="__",
+        frozen=True,
+        extra="forbid",
+        nested_model_default_partial_update=True,
     )
 
 

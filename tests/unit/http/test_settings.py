@@ -2,7 +2,7 @@
 
 import pytest
 from pydantic import Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.http import HttpSettings, environment, read_settings
 from shared.postgres import PostgresSettings
@@ -70,6 +70,15 @@ def test_what_kubernetes_announces_is_no_misspelling(monkeypatch: pytest.MonkeyP
     for name in ("WARD_SERVICE_HOST", "WARD_SERVICE_PORT_HTTP", "WARD_PORT", "WARD_PORT_8080_TCP_ADDR"):
         monkeypatch.setenv(name, "10.0.0.1")
     assert read_settings(Settings).beds == 4
+
+
+class Shared(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="WARD_", extra="ignore")
+
+
+def test_a_model_that_ignores_extra_names_shares_its_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WARD_OF_SOMEONE_ELSE", "1")
+    assert isinstance(read_settings(Shared), Shared)
 
 
 def test_every_wrong_setting_has_its_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
