@@ -89,7 +89,8 @@ class House:
         try:
             await until(done, f"deliveries become {statuses}", within)
         except AssertionError:
-            raise AssertionError(f"wanted {statuses}, are {await self.statuses()}") from None
+            tried = await self.rows("SELECT delivery_id, number, outcome, status, latency_ms FROM attempt ORDER BY at")
+            raise AssertionError(f"wanted {statuses}, are {await self.statuses()}, tried {tried}") from None
 
     async def said(self, prefix: str = "care.notification.") -> list[str]:
         rows = await self.rows("SELECT type FROM outbox ORDER BY id")
