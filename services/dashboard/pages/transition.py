@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -105,6 +104,15 @@ async def act_on_task(
     return await _told(request, caller, transition_id, f"/tasks/{task_id}/{action}", body, done, once)
 
 
+@router.post("/transitions/{transition_id}/review", dependencies=[own_form])
+async def review(
+    request: Request, caller: Carer, transition_id: UUID, version: Annotated[int, Form()], once: Word = ""
+) -> Response:
+    """Closes a transition that was old news when it was first seen: nobody was told, somebody has looked now."""
+    path = f"/transitions/{transition_id}/review"
+    return await _told(request, caller, transition_id, path, {"version": version}, "Reviewed.", once)
+
+
 @router.post("/transitions/{transition_id}/contacts", dependencies=[own_form])
 async def record_contact(
     request: Request,
@@ -150,6 +158,6 @@ async def _told(
 
 def refusal(problem: Problem) -> str:
     """Why it was not done, for people."""
-    if problem.status == HTTPStatus.CONFLICT:
+    if problem.slug == "stale-version":
         return "Not done: somebody changed this meanwhile. What you see now is how it stands."
     return f"Not done: {problem.title}." + (f" {problem.detail}" if problem.detail else "")

@@ -1,29 +1,19 @@
-"""A running console with patients on it, and a real browser that looks at it."""
+"""The whole stack as real processes with patients in it, and a real browser that looks at its console."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
-from deploy.local.broker import EmbeddedBroker
-from deploy.local.ports import free_port
-from deploy.local.postgres import EmbeddedPostgres
-from deploy.topics import create_topics
-from shared.events import AnyEvent
-from shared.events.transitions import TaskEscalated, TransitionStatus
-from shared.kafka import Relay
-from tests.e2e.browser.stack import Stack
-from tests.integration.dashboard.told import NORTH, Story, minute, now, silence
-from tests.support.databases import Databases
-from tests.support.story import running
+from tests.support.stack import StackDriver, running_stack, stack_settings
+from tests.support.stays import Stay
+from tests.support.story import until
 
 CHROMIUM = Path("/usr/bin/chromium")
-ARGUMENTS = [
+ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
     "--disable-dev-shm-usage",
@@ -32,54 +22,12 @@ ARGUMENTS = [
     "--disable-default-apps",
     "--disable-sync",
     "--no-first-run",
-]
-LAKE = NORTH.model_copy(update={"code": "LAKE", "name": "Lakeside Hospital"})
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def stack(
-    postgres_server: EmbeddedPostgres, template_database: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Stack]:
-    """One for all of these tests: starting it costs more than any of them. Each tells of patients of its own."""
-    folder = tmp_path_factory.mktemp("stack")
-    broker = EmbeddedBroker(free_port(), folder / "broker.log")
-    await broker.start()
-    await create_topics(broker.kafka)
-    databases = await clone(postgres_server, template_database)
-    stack = Stack(databases, broker.kafka, folder)
-    try:
-        await stack.start()
-        tellers = [await stack.teller(service) for service in ("intake", "transitions", "careplan", "notifications")]
-        async with running(*(Relay(database=teller, kafka=broker.kafka).run for teller in tellers)):
-            yield stack
-    finally:
-        stack.stop()
-        await databases.close()
-        await broker.stop()
-
-
-async def clone(server: EmbeddedPostgres, template: str) -> Databases:
-    name = f"test_{uuid4().hex}"
-    connection = await server.connect("postgres")
-    try:
-        await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {template}')
-    finally:
-        await connection.close()
-    return Databases(server, name)
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def chromium() -> AsyncIterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.fail("the browser tests need the package chromium: apt-get install -y chromium")
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        yield browser
-        await browser.close()
+)
+PATIENCE_MS = 60_000
 
 
 class Visitor:
-    """Someone in a role, in front of the console."""
+    """Someone in a role, in front of the console. `complaints` is what the browser's console says is wrong."""
 
     def __init__(self, browser: Browser, url: str) -> None:
         self._browser = browser
@@ -88,8 +36,9 @@ class Visitor:
         self.complaints: list[str] = []
 
     async def come_in(self, role: str, **options: Any) -> Page:
-        """Signs in by the console's own login page; the page then shows the role's first page."""
+        """Signs in by one click on a role; the role's first page is then open."""
         context = await self._browser.new_context(**{"viewport": {"width": 1440, "height": 900}, **options})
+        context.set_default_timeout(PATIENCE_MS)
         self._contexts.append(context)
         page = await context.new_page()
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
@@ -103,45 +52,67 @@ class Visitor:
             await context.close()
 
 
+class Ward:
+    """The running stack, and stays that were sent to it."""
+
+    def __init__(self, driver: StackDriver) -> None:
+        self.driver = driver
+        self.url = driver.settings.url_of("dashboard")
+
+    async def discharged(self, **who: str) -> Stay:
+        """A stay from admission to discharge, through the hospital's socket."""
+        stay = Stay(**who)
+        for payload in (stay.admit(), stay.discharge()):
+            assert (await self.driver.send(payload)).code == "AA"
+        return stay
+
+    async def on_board(self, stay: Stay, *, status: str = "following") -> str:
+        """Waits until the console has projected the stay in this status; answers its transition's id."""
+        query = "SELECT id FROM dashboard.board_transition WHERE visit = $1 AND status = $2"
+        return str(await self.asked(query, stay.visit, status))
+
+    async def asked(self, query: str, *values: object) -> Any:
+        """Waits until the query answers something."""
+        found: list[Any] = []
+        connection = await self.driver.stack.server.connect("handoff")
+
+        async def there() -> bool:
+            found[:] = [await connection.fetchval(query, *values)]
+            return found[0] is not None
+
+        try:
+            await until(there, query, PATIENCE_MS / 1000)
+        finally:
+            await connection.close()
+        return found[0]
+
+    async def run(self, statement: str) -> None:
+        connection = await self.driver.stack.server.connect("handoff")
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def ward() -> AsyncIterator[Ward]:
+    """One stack for all of these tests: its start costs more than any of them. Each sends patients of its own."""
+    async with running_stack(stack_settings()) as driver:
+        yield Ward(driver)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    if not CHROMIUM.is_file():  # noqa: ASYNC240  (once, before anything runs)
+        pytest.fail("the browser tests need the package chromium: apt-get install -y chromium")
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(ARGUMENTS))
+        yield browser
+        await browser.close()
+
+
 @pytest_asyncio.fixture(loop_scope="session")
-async def visitor(chromium: Browser, stack: Stack) -> AsyncIterator[Visitor]:
-    visitor = Visitor(chromium, stack.url)
+async def visitor(chromium: Browser, ward: Ward) -> AsyncIterator[Visitor]:
+    visitor = Visitor(chromium, ward.url)
     yield visitor
     await visitor.leave()
-
-
-def ward_round() -> list[AnyEvent]:
-    """A house with people in every stage, one of them late, and two feeds."""
-    people = [("Okafor", "Ada"), ("Lindqvist", "Per"), ("Marsh", "Eleanor"), ("Tran", "Minh"), ("Brandt", "Jutta")]
-    events: list[AnyEvent] = []
-    for index, (family, given) in enumerate(people):
-        story = Story(family, given, facility=LAKE if index % 2 else NORTH, ward=f"{index + 2} West")
-        admitted = story.admitted()
-        events += [admitted, story.opened(admitted)]
-        if index >= 1:
-            events += _discharged(story, index)
-    events += [minute("north", now().replace(second=0, microsecond=0) - timedelta(minutes=m), 5 + m % 7, m % 5 == 0)
-               for m in range(1, 60)]  # fmt: skip
-    events += [minute("lake", now().replace(second=0, microsecond=0) - timedelta(minutes=m), 0 if m < 47 else 9)
-               for m in range(1, 60)]  # fmt: skip
-    return [*events, silence("lake")]
-
-
-def _discharged(story: Story, index: int) -> list[AnyEvent]:
-    discharged = story.discharged(now() - timedelta(hours=30 * index))
-    following = story.changed(discharged, TransitionStatus.FOLLOWING)
-    call = story.task(discharged, "Call within two business days", now() + timedelta(hours=52 - 30 * index))
-    visit = story.task(discharged, "Follow-up visit within 7 days", now() + timedelta(days=7 - index))
-    told = [discharged, following, call, visit, story.plan(following)]
-    if index == 2:
-        call_id = call.fact.task.id  # type: ignore[attr-defined]
-        told.append(
-            story.task(call, "Call within two business days", now() - timedelta(hours=8), TaskEscalated,
-                       id=call_id, level=1, to_role="supervisor", escalation_level=1)
-        )  # fmt: skip
-    if index == 3:
-        told.append(story.changed(discharged, TransitionStatus.ON_HOLD, "discharge cancelled"))
-    if index == 4:
-        told.append(story.changed(discharged, TransitionStatus.CLOSED, "all tasks done"))
-    queued = story.notice(discharged)
-    return [*told, queued, story.noticed(queued)]

@@ -1,34 +1,83 @@
-"""Every page in light and dark, narrow and wide: pictures to look at, and what a machine can check of them."""
+"""Every page in light and dark, wide, narrow and enlarged: pictures to look at, and what a machine can check of them.
+
+`SCREENSHOTS=folder` keeps the pictures.
+"""
 
 import os
 from pathlib import Path
 
 import pytest
+from playwright.async_api import Page
 
-from tests.e2e.browser.conftest import Visitor, ward_round
-from tests.e2e.browser.stack import Stack
+from tests.e2e.browser.conftest import Visitor, Ward
 
 pytestmark = pytest.mark.browser
-PAGES = {"board": "/", "feeds": "/feeds", "pipeline": "/pipeline", "parked": "/parked", "deliveries": "/deliveries",
-         "signals": "/signals", "work": "/work", "messages": "/messages"}  # fmt: skip
+CHECK = (Path(__file__).parent / "accessible.js").read_text(encoding="utf-8")
+PAGES = {"board": "/", "work": "/work", "feeds": "/feeds", "pipeline": "/pipeline", "parked": "/parked",
+         "deliveries": "/deliveries", "messages": "/messages", "signals": "/signals"}  # fmt: skip
 
 
-async def test_every_page_can_be_looked_at(stack: Stack, visitor: Visitor, tmp_path: Path) -> None:
-    events = ward_round()
-    await stack.tell(events)
-    database = await stack.databases.open("dashboard")
-    for event in events:
-        await stack.seen(database, event)
+async def every_page(ward: Ward) -> dict[str, str]:
+    """Name and path of each page, with something on it."""
+    stay = await ward.discharged(family="Pictured")
+    transition = await ward.on_board(stay)
+    delivery = await ward.asked("SELECT id::text FROM dashboard.delivery ORDER BY at LIMIT 1")
+    event, message = [
+        await ward.asked(
+            f"SELECT {column} FROM dashboard.event_log WHERE type = 'care.encounter.discharged.v1' ORDER BY seen LIMIT 1"
+        )
+        for column in ("event_id::text", "causation")
+    ]
+    return PAGES | {
+        "transition": f"/transitions/{transition}",
+        "delivery": f"/deliveries/{delivery}",
+        "event": f"/events/{event}",
+        "message": f"/messages/{message}",
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_no_page_shuts_anybody_out(ward: Ward, visitor: Visitor, scheme: str, tmp_path: Path) -> None:
     folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
-    for scheme in ("light", "dark"):
-        page = await visitor.come_in("admin", color_scheme=scheme)
-        for name, path in PAGES.items():
-            await page.goto(stack.url + path)
-            await page.wait_for_selector("#live")
-            await page.screenshot(path=folder / f"{name}-{scheme}.png", full_page=True)
-        for start, name in (("/", "transition"), ("/deliveries", "delivery")):
-            await page.goto(stack.url + start)
-            await page.locator(".clock-edge-overdue [data-row], tbody [data-row]").first.click()
-            await page.wait_for_selector("h1")
-            await page.screenshot(path=folder / f"{name}-{scheme}.png", full_page=True)
+    page = await visitor.come_in("admin", color_scheme=scheme)
+    complaints: dict[str, list[str]] = {}
+    for name, path in (await every_page(ward)).items():
+        await page.goto(ward.url + path)
+        await page.wait_for_selector("#live")
+        complaints[name] = await page.evaluate(CHECK)
+        await page.screenshot(path=folder / f"{name}-{scheme}.png", full_page=True)
+    assert {name: found for name, found in complaints.items() if found} == {}
     assert visitor.complaints == []
+
+
+async def test_the_way_in_shuts_nobody_out(ward: Ward, visitor: Visitor) -> None:
+    page = await visitor.come_in("ops")
+    await page.get_by_role("button", name="Sign out").click()
+    await page.wait_for_url("**/login")
+    assert await page.evaluate(CHECK) == []
+    await page.goto(f"{ward.url}/deliveries")
+    assert page.url.endswith("/login")
+
+
+@pytest.mark.parametrize(("width", "zoom"), [(360, 1), (1280, 2)])
+async def test_narrow_and_enlarged_pages_need_no_sideways_scrolling(
+    ward: Ward, visitor: Visitor, width: int, zoom: int, tmp_path: Path
+) -> None:
+    folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
+    size = {"width": width // zoom, "height": 800 // zoom}
+    page = await visitor.come_in("admin", viewport=size, device_scale_factor=zoom)
+    for name, path in (await every_page(ward)).items():
+        await page.goto(ward.url + path)
+        await page.wait_for_selector("#live")
+        assert await too_wide(page) == [], name
+        await page.screenshot(path=folder / f"{name}-{width}x{zoom}.png", full_page=True)
+
+
+async def too_wide(page: Page) -> list[str]:
+    """What reaches beyond the right edge, unless it scrolls by itself."""
+    found: list[str] = await page.evaluate(
+        """() => document.documentElement.scrollWidth <= innerWidth ? [] :
+            [...document.querySelectorAll('main *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1
+             && !e.closest('.scroll, pre')).slice(0, 5).map(e => e.outerHTML.slice(0, 120))"""
+    )
+    return found
