@@ -23,7 +23,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from deploy.local.login_page import STYLE, login_page
 from deploy.local.signing import SigningKey, open_key
 from shared.http import HttpSettings, Problem, Role, StrictModel, create_app, environment, public, read_settings, serve
-from shared.http.settings import is_loopback
+from shared.loopback import is_loopback
 from shared.telemetry import configure
 
 CODE_SECONDS = 60

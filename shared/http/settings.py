@@ -1,11 +1,12 @@
 """Where a service listens for HTTP, and whose tokens it accepts."""
 
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import SettingsConfigDict
+
+from shared.loopback import is_loopback
 
 
 def environment(prefix: str) -> SettingsConfigDict:
@@ -54,10 +55,3 @@ class HttpSettings(BaseModel):
     @property
     def keys_url(self) -> str:
         return self.jwks_url or f"{self.issuer.rstrip('/')}/.well-known/jwks.json"
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

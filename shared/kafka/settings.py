@@ -2,6 +2,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
+from shared.loopback import is_loopback
+
 SESSION_TIMEOUT_MS = 10_000
 HEARTBEAT_MS = 1_000
 
@@ -20,7 +22,9 @@ class KafkaSettings(BaseModel):
     )
     sasl_username: str | None = Field(default=None, description="Principal of this service.")
     sasl_password: SecretStr | None = Field(default=None, description="Password of that principal.")
-
+    plaintext_outside_loopback: bool = Field(
+        default=False, description="Allow a protocol without TLS to other hosts than loopback (a private network)."
+    )
     assignment: Literal["group", "all"] = Field(
         default="group",
         description="group: replicas share the partitions. all: one replica takes them all, at once, without a group.",
@@ -30,6 +34,16 @@ class KafkaSettings(BaseModel):
     def _both_or_neither(self) -> "KafkaSettings":
         if self.security_protocol.startswith("SASL") and not (self.sasl_username and self.sasl_password):
             raise ValueError("sasl_username and sasl_password must be set where security_protocol is SASL")
+        return self
+
+    @model_validator(mode="after")
+    def _plaintext_on_purpose(self) -> "KafkaSettings":
+        hosts = [server.strip().rsplit(":", 1)[0] for server in self.bootstrap.split(",")]
+        in_the_clear = not self.security_protocol.endswith("SSL") and not all(is_loopback(host) for host in hosts)
+        if in_the_clear and not self.plaintext_outside_loopback:
+            raise ValueError(
+                "bootstrap is not loopback: set security_protocol=SASL_SSL, or plaintext_outside_loopback=true"
+            )
         return self
 
     def client_arguments(self) -> dict[str, Any]:

@@ -1,4 +1,8 @@
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+
+from shared.loopback import is_loopback
 
 
 class PostgresSettings(BaseModel):
@@ -15,3 +19,12 @@ class PostgresSettings(BaseModel):
     pool_max: int = Field(default=8, ge=2, description="Connections at most: the true limit of what happens at once.")
     statement_timeout_s: float = Field(default=30.0, gt=0, description="Seconds after which a statement is ended.")
     tls: bool = Field(default=False, description="Require TLS; must be set where PostgreSQL is not on loopback.")
+    plaintext_outside_loopback: bool = Field(
+        default=False, description="Allow a connection without TLS to another host than loopback (a private network)."
+    )
+
+    @model_validator(mode="after")
+    def _plaintext_on_purpose(self) -> Self:
+        if not self.tls and not is_loopback(self.host) and not self.plaintext_outside_loopback:
+            raise ValueError("host is not loopback: set tls=true, or plaintext_outside_loopback=true")
+        return self

@@ -5,6 +5,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.http import HttpSettings, environment, read_settings
+from shared.kafka import KafkaSettings
 from shared.postgres import PostgresSettings
 
 
@@ -90,6 +91,19 @@ def test_every_wrong_setting_has_its_line(monkeypatch: pytest.MonkeyPatch, capsy
 @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost", "127.1.2.3"])
 def test_loopback_needs_no_tls(host: str) -> None:
     assert HttpSettings(host=host, port=1).host == host
+
+
+@pytest.mark.parametrize("host", ["10.1.2.3", "kafka.example", "127.0.0.1.example"])
+def test_other_hosts_are_spoken_to_in_the_clear_only_on_purpose(host: str) -> None:
+    with pytest.raises(ValidationError, match="plaintext_outside_loopback"):
+        PostgresSettings(user="ward", host=host)
+    with pytest.raises(ValidationError, match="plaintext_outside_loopback"):
+        KafkaSettings(bootstrap=f"127.0.0.1:9092,{host}:9092")
+    assert PostgresSettings(user="ward", host=host, tls=True).tls
+    secured = {"security_protocol": "SASL_SSL", "sasl_username": "ward", "sasl_password": SecretStr("x")}
+    KafkaSettings.model_validate({"bootstrap": f"{host}:9092", **secured})
+    KafkaSettings(bootstrap=f"{host}:9092", plaintext_outside_loopback=True)
+    PostgresSettings(user="ward", host=host, plaintext_outside_loopback=True)
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.1.2.3", "ward.example"])  # noqa: S104  (what must be refused)
