@@ -41,7 +41,7 @@ async def serve(app: FastAPI, settings: HttpSettings, *background: Background) -
             work = [
                 group.create_task(_run(task), name=getattr(task, "__qualname__", "background")) for task in background
             ]
-            group.create_task(_stop_when_told(stopping, server, work))
+            group.create_task(_stop_when_told(stopping, server, work, settings.drain_seconds))
             await server.serve(sockets=[listener])
             stopping.set()
     except BaseExceptionGroup as failed:
@@ -84,11 +84,18 @@ async def _run(task: Background) -> None:
     await task()
 
 
-async def _stop_when_told(stopping: asyncio.Event, server: uvicorn.Server, work: list[asyncio.Task[None]]) -> None:
+async def _stop_when_told(
+    stopping: asyncio.Event, server: uvicorn.Server, work: list[asyncio.Task[None]], patience: float
+) -> None:
+    """Cancels the work, and again what goes on: a database that goes away meanwhile may swallow a cancellation, when
+    giving back its connection fails with an error of its own.
+    """
     await stopping.wait()
     server.should_exit = True
-    for task in work:
-        task.cancel()
+    while going_on := [task for task in work if not task.done()]:
+        for task in going_on:
+            task.cancel()
+        await asyncio.wait(going_on, timeout=max(patience, 1.0))
 
 
 def _config(app: FastAPI, settings: HttpSettings) -> uvicorn.Config:
