@@ -16,14 +16,16 @@ from deploy.simulator.settings import SimulatorSettings
 
 CONNECTIONS = 12
 STAY_SECONDS = 60.0
+SHORTEST_STORY = 600.0  # of the story's own time: most stays then come to their end
 LATEST_REPEAT = 200  # messages after which a duplicate may still come
 
 
 def stories(seed: int, size: Size) -> Iterator[Planned]:
     """Whole stays of a simulated hospital, as many messages as asked, ending about now."""
-    begun = datetime.now(UTC) - timedelta(seconds=size.seconds + 2 * STAY_SECONDS)
+    seconds = max(size.seconds, SHORTEST_STORY)
+    begun = datetime.now(UTC) - timedelta(seconds=seconds + 2 * STAY_SECONDS)
     settings = SimulatorSettings(
-        seed=seed, rate=size.messages / size.seconds, stay_seconds=STAY_SECONDS, start=begun.isoformat()
+        seed=seed, rate=size.messages / seconds, stay_seconds=STAY_SECONDS, start=begun.isoformat()
     )
     return islice(Schedule(settings), size.messages)
 

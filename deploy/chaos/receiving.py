@@ -28,7 +28,7 @@ class Receivers:
     async def start(self) -> None:
         application = web.Application()
         application.router.add_post("/hook/{organisation}", self._take)
-        self._runner = web.AppRunner(application, access_log=None)
+        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._host, self._port).start()
 

@@ -116,8 +116,8 @@ class Run:
     async def stop(self) -> None:
         await self.receivers.stop()
         if self._connection is not None:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await self._connection.close()
+            with suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await self._connection.close(timeout=5)
 
     async def under_way(self) -> Backlog | None:
         """None while the database is away."""

@@ -34,6 +34,7 @@ class Message:
     trigger: str
     outcome: str
     code: str
+    reason: str
     encounter_id: str | None
     effects: tuple[str, ...]
 

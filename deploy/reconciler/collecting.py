@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 SERVICES = ("intake", "transitions", "careplan", "notifications", "dashboard")
 CONSUMERS = ("transitions", "careplan", "notifications", "dashboard")
 MESSAGES = """
-SELECT id::text, feed, control_id, encode(sha256, 'hex') AS digest, trigger, outcome, code, encounter_id::text,
+SELECT id::text, feed, control_id, encode(sha256, 'hex') AS digest, trigger, outcome, code, coalesce(reason, '') AS reason,
+       encounter_id::text,
        array(SELECT e ->> 'event_id' FROM jsonb_array_elements(effects) e) AS effects
-FROM intake.message ORDER BY id
+FROM intake.message m ORDER BY m.id
 """
 ENCOUNTERS = """
 SELECT e.id::text, e.value AS visit, e.status, e.version,
@@ -42,7 +43,7 @@ PLANS = "SELECT transition_id::text, plan_id::text, plan_version FROM careplan.c
 OUTBOX = """
 SELECT id AS row, event_id::text AS id, type, topic, subject, epoch, sequence, recorded,
        published_at IS NOT NULL AS published, headers, value
-FROM {service}.outbox ORDER BY id
+FROM {service}.outbox o ORDER BY o.id
 """
 MARKS = "SELECT consumer, source, topic, subject, epoch, sequence FROM {service}.watermark"
 HEARD = "SELECT consumer, array_agg(DISTINCT topic) AS topics FROM {service}.position GROUP BY consumer"
@@ -65,12 +66,12 @@ WHERE e.status = 'active' AND e.event_types = '{}'
 """
 # The aggregate that an event is about, by the property of its value that holds it.
 AGGREGATES = (
+    ("notice_id", None),
     ("task", "id"),
     ("transition", "id"),
     ("encounter", "id"),
     ("plan", "id"),
     ("delivery", "id"),
-    ("notice_id", None),
 )
 
 

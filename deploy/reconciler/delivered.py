@@ -16,7 +16,7 @@ def everyone_told(books: Books) -> Iterator[Finding]:
     """Who listens to everything has a delivery of every announced event, or a row that says why not."""
     queued = {(one.endpoint_id, one.event_id) for one in books.deliveries}
     for event in books.of("intake"):
-        if not _is_announced(event) or event.id in books.suppressed:
+        if not is_announced(event) or event.id in books.suppressed:
             continue
         for endpoint, since in books.everything.items():
             if event.recorded > since and (endpoint, event.id) not in queued:
@@ -92,7 +92,7 @@ def topics_as_delivered(books: Books) -> Iterator[Finding]:
     yield from (Finding(one, "is delivered, and not in the topic") for one in sorted(wanted - set(there)))
 
 
-def _is_announced(event: Event) -> bool:
+def is_announced(event: Event) -> bool:
     if event.historical or event.encounter_class in QUIET:
         return False
     return event.type in ANNOUNCING or (event.type == ARRIVED and event.encounter_class == EMERGENCY)

@@ -1,7 +1,9 @@
 """What stands outside the services: Kafka's log, the sender's log, the receivers' logs."""
 
+import asyncio
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +13,63 @@ from deploy.reconciler.books import Received, Record, Sent
 from shared.kafka import KafkaSettings
 
 FETCH = 5_000
+QUIET_POLLS = 10
+CLIENTS = 4
+STOP_SECONDS = 5.0
+
+
+class UnreadableLogError(Exception):
+    """Kafka does not give back what its ends promise. The message says how many partitions stand still."""
 
 
 async def read_back(kafka: KafkaSettings, topics: Iterable[str]) -> tuple[Record, ...]:
-    """Every record of these topics from the first to the end as it is now. Raises KafkaError, OSError."""
+    """Every record of these topics from the first to the end as it is now.
+
+    A client that gets nothing more is replaced by a new one. Raises UnreadableLogError, KafkaError, OSError.
+    """
+    wanted = sorted(topics)
+    records: list[Record] = []
+    reached: dict[TopicPartition, int] = {}
+    for _ in range(CLIENTS):
+        async with _reader(kafka) as reader:
+            await reader._client.set_topics(wanted)  # noqa: SLF001  (metadata of topics that nobody subscribed to)
+            places = [TopicPartition(topic, p) for topic in wanted for p in reader.partitions_for_topic(topic) or ()]
+            ends = await reader.end_offsets(places)
+            left = {place: reached.get(place, 0) for place in places if ends[place] > reached.get(place, 0)}
+            records += [_record(one) async for one in _from(reader, left, ends)]
+            reached |= left
+            behind = sum(ends[place] > at for place, at in left.items())
+        if not behind:
+            return tuple(records)
+    raise UnreadableLogError(f"{behind} partitions cannot be read to their ends")
+
+
+@asynccontextmanager
+async def _reader(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
     reader = AIOKafkaConsumer(**kafka.client_arguments(), enable_auto_commit=False, auto_offset_reset="earliest")
-    await reader.start()
     try:
-        await reader._client.set_topics(sorted(topics))  # noqa: SLF001  (metadata of topics that nobody subscribed to)
-        places = [TopicPartition(topic, p) for topic in topics for p in reader.partitions_for_topic(topic) or ()]
-        ends = await reader.end_offsets(places)
-        reader.assign(places)
-        await reader.seek_to_beginning(*places)
-        return tuple([record async for record in _records(reader, ends)])
+        await reader.start()
+        yield reader
     finally:
-        await reader.stop()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(reader.stop(), STOP_SECONDS)
 
 
-async def _records(reader: AIOKafkaConsumer, ends: dict[TopicPartition, int]) -> Any:
-    waiting = {place for place, end in ends.items() if end > 0}
-    while waiting:
+async def _from(
+    reader: AIOKafkaConsumer, left: dict[TopicPartition, int], ends: Mapping[TopicPartition, int]
+) -> AsyncIterator[Any]:
+    """Records up to the ends; moves `left` along. Ends early when nothing comes for long."""
+    reader.assign(list(left))
+    for place, offset in left.items():
+        reader.seek(place, offset)
+    quiet = 0
+    while (waiting := [place for place, at in left.items() if at < ends[place]]) and quiet < QUIET_POLLS:
         found = await reader.getmany(*waiting, timeout_ms=1_000, max_records=FETCH)
-        for place, records in found.items():
-            for record in records:
-                yield _record(record)
-            if records and records[-1].offset + 1 >= ends[place]:
-                waiting.discard(place)
+        quiet = 0 if found else quiet + 1
+        for place, several in found.items():
+            for record in several:
+                yield record
+            left[place] = several[-1].offset + 1
 
 
 def _record(record: Any) -> Record:

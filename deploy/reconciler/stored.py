@@ -22,7 +22,7 @@ def acknowledged_and_stored(books: Books) -> Iterator[Finding]:
         if message is None:
             yield Finding(sent.control_id, "acknowledged and lost")
         elif message.outcome != "accepted":
-            yield Finding(message.id, f"acknowledged, but {message.outcome}")
+            yield Finding(message.id, f"{message.trigger} acknowledged, but {message.outcome}: {message.reason}")
 
 
 def stored_once(books: Books) -> Iterator[Finding]:
