@@ -35,9 +35,6 @@ def main(
     chosen = tuple(rows or ROWS)
     report = asyncio.run(_measure(chosen, minutes * 60, seconds, stays))
     reporting.write(report, out, f"make bench ({shlex.join(['python', '-m', 'deploy.bench', *sys.argv[1:]])})")
-    for figure in report.figures:
-        verdict = "ok  " if figure.is_reached else "MISS"
-        print(f"{verdict} {figure.what}: {figure.value:.3g} {figure.unit} ({figure.beside})")
     raise typer.Exit(0 if all(figure.is_reached for figure in report.figures) else 1)
 
 

@@ -40,7 +40,7 @@ async def sustained(ground: Ground, report: Report, *, seconds: float) -> None:
     report.series += [backlog, memory]
     rows = await ground.query(DELIVERY_LATENCY, began["at"])
     waits = [row["seconds"] for row in rows]
-    report.figures += [
+    report.tell(
         Figure(f"discharge in → delivery row p99 at {RATE}/s", percentile(waits, 0.99), "s", ASKED_DELIVERY_P99_S,
                "less", f"p50 {percentile(waits, 0.5):.3f} s, p95 {percentile(waits, 0.95):.3f} s, {len(waits)} rows"),
         Figure("messages taken in while sustained", sent.per_second, "/s", RATE * 0.98,
@@ -49,7 +49,7 @@ async def sustained(ground: Ground, report: Report, *, seconds: float) -> None:
                f"slope {slope_per_minute(backlog.at, backlog.lines['all hops']):+.0f} a minute, "
                f"empty {drained_s:.1f} s after the last message"),
         *_memory_figures(memory),
-    ]  # fmt: skip
+    )  # fmt: skip
 
 
 def _memory_figures(memory: Series) -> list[Figure]:
@@ -68,7 +68,7 @@ async def beside_the_bare(ground: Ground, report: Report, *, messages: int) -> N
     await ground.everything()
     await ground.drained()
     ours = await _carry(ground, ground.mllp_port, messages, seed=701, bare=False)
-    report.figures.append(
+    report.tell(
         Figure("end to end, as much as it carries", ours / bare, "of the bare pipeline", ASKED_OF_THE_BARE,
                beside=f"{ours:.0f}/s beside the bare pipeline's {bare:.0f}/s")
     )  # fmt: skip

@@ -41,6 +41,13 @@ class Report:
     series: list[Series] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    def tell(self, *figures: Figure) -> None:
+        """Keeps these and shows them at once: a run is long."""
+        self.figures += figures
+        for figure in figures:
+            verdict = "ok  " if figure.is_reached else "MISS"
+            print(f"{verdict} {figure.what}: {figure.value:.3g} {figure.unit} ({figure.beside})", flush=True)
+
 
 def percentile(values: Sequence[float], q: float) -> float:
     """The value below which a share `q` (0…1) of them lies; 0 when there are none."""

@@ -41,7 +41,7 @@ async def cost(ground: Ground, report: Report, *, stays: int, seconds: float) ->
     await ground.multiply(MULTIPLY, stays)
     grown = [(await tools.send(ground.mllp_port, _load(950 + n, seconds))).per_second for n in range(RUNS)]
     slower = 100 * (1 - median(grown) / median(small))
-    report.figures.append(
+    report.tell(
         Figure(f"slower with {stays:,} stored stays", slower, "%", ASKED_SLOWER_PERCENT, "less",
                f"{median(small):.0f}/s before, {median(grown):.0f}/s after")
     )  # fmt: skip

@@ -25,7 +25,7 @@ async def throughput(ground: Ground, report: Report, *, seconds: float, rounds: 
             ours.append((await tools.send(ground.mllp_port, load)).per_second)
         ratio = median(ours) / median(floors)
         beside = f"{median(ours):.0f}/s beside the floor's {median(floors):.0f}/s"
-        report.figures.append(
+        report.tell(
             Figure(f"MLLP in, stored, acknowledged, {connections} connection(s)", ratio, "of the floor",
                    ASKED_OF_THE_FLOOR, beside=beside)
         )  # fmt: skip
@@ -40,6 +40,4 @@ async def latency(ground: Ground, report: Report, *, seconds: float) -> None:
         load = Load(20, int(RATE * seconds), seed=300 + len(who), rate=RATE)
         sent = await tools.send(ground.mllp_port, load)
         beside = f"p50 {sent.ack_ms['p50']:.1f}, p95 {sent.ack_ms['p95']:.1f} ms at {sent.per_second:.0f}/s"
-        report.figures.append(
-            Figure(f"acknowledgement p99 at {RATE}/s, {who}", sent.ack_ms["p99"], "ms", asked, "less", beside)
-        )
+        report.tell(Figure(f"acknowledgement p99 at {RATE}/s, {who}", sent.ack_ms["p99"], "ms", asked, "less", beside))
