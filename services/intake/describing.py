@@ -64,14 +64,11 @@ def describe(stay: StayIdentity, version: int, state: EncounterState, patient: P
 
 def differences(before: EncounterState, after: EncounterState) -> tuple[str, ...]:
     """Names of the contract's fields that differ, sorted."""
-    found = {_SHOWN_AS.get(name, name) for name in {**before.said, **after.said} if _differs(name, before, after)}
+    old, new = before.said, after.said
+    # Where the patient is follows from the lifecycle, not from the last message.
+    found = {_SHOWN_AS.get(n, n) for n in old.keys() | new.keys() if old.get(n) != new.get(n) and n != "location"}
     if before.status != after.status:
         found.add("status")
     if before.location != after.location:
         found.add("location")
     return tuple(sorted(found))
-
-
-def _differs(name: str, before: EncounterState, after: EncounterState) -> bool:
-    # Where the patient is follows from the lifecycle, not from the last message.
-    return name != "location" and before.said.get(name) != after.said.get(name)

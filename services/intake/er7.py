@@ -49,7 +49,10 @@ class Segment:
 
     def raw(self, number: int) -> str:
         """The field as sent, with all its separators and escapes; "" when absent."""
-        return self.fields[number] if number < len(self.fields) else ""
+        try:
+            return self.fields[number]
+        except IndexError:
+            return ""
 
     def is_null(self, number: int) -> bool:
         return self.raw(number) == NULL
@@ -59,7 +62,12 @@ class Segment:
         raw = self.raw(number)
         if not raw or raw == NULL:
             return None
-        return self.plain(raw.split(self.separators.repetition, 1)[0].split(self.separators.component, 1)[0])
+        s = self.separators
+        if s.repetition in raw:
+            raw = raw.split(s.repetition, 1)[0]
+        if s.component in raw:
+            raw = raw.split(s.component, 1)[0]
+        return self.plain(raw)
 
     def value(self, number: int) -> "Composite":
         """The first repetition."""

@@ -115,6 +115,7 @@ def unknown_sender(facility: str) -> Feed:
     return Feed(name=DEFAULT_FEED, facility=Facility(code=facility or DEFAULT_FEED, time_zone="UTC"))
 
 
+@lru_cache(maxsize=1024)
 def is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback

@@ -21,6 +21,8 @@ class Person(NamedTuple):
 
     identifiers: tuple[Identifier, ...]
     demographics: Mapping[str, Any]
+    account: Identifier | None
+    is_account_null: bool
 
 
 @lru_cache(maxsize=4096)
@@ -28,7 +30,27 @@ def read_person(line: str, separators: Separators, feed: Feed) -> Person:
     """One PID segment. Most messages of a stay repeat it unchanged, so the last ones are kept."""
     pid = Segment(line.split(separators.field), separators)
     found = identifiers(pid, 3, feed)
-    return Person(found, demographics(pid, feed, found))
+    return Person(found, demographics(pid, feed, found), identifier(pid, 18, "AN", feed), pid.is_null(18))
+
+
+def identifier(segment: Segment, number: int, kind: str, feed: Feed) -> Identifier | None:
+    """One identifier of a kind that the field says: a visit number, an account."""
+    one = segment.value(number)
+    value = (one[1] or "").strip()
+    if not value:
+        return None
+    return Identifier(authority=feed.authority(one[4], one.second(4)), type=kind, value=value)
+
+
+@lru_cache(maxsize=4096)
+def read_primary_care(line: str, separators: Separators) -> Mapping[str, Any]:
+    """PD1: the primary care practitioner and their organisation, as values that a stay may say."""
+    pd1 = Segment(line.split(separators.field), separators)
+    said: dict[str, Any] = {}
+    pcp = practitioners(pd1, 4)
+    put(said, "pcp", pd1, 4, pcp[0] if pcp else None)
+    put(said, "pcp_organisation", pd1, 3, pd1.text(3))
+    return said
 
 
 def identifiers(segment: Segment, number: int, feed: Feed) -> tuple[Identifier, ...]:
@@ -60,23 +82,24 @@ def demographics(pid: Segment, feed: Feed, found: tuple[Identifier, ...]) -> dic
     for identifier in found:
         # A snapshot per authority: what one facility says does not delete another's identifiers.
         said.setdefault(f"{IDENTIFIERS}{identifier.authority}", []).append([identifier.type, identifier.value])
-    _put(said, "name", pid, 5, _name(pid))
-    _put(said, "birth_date", pid, 7, _birth_date(pid.text(7)))
-    _put(said, "sex", pid, 8, pid.text(8))
-    _put(said, "address", pid, 11, _address(pid))
-    _put(said, "language", pid, 15, pid.text(15))
+    put(said, "name", pid, 5, _name(pid))
+    put(said, "birth_date", pid, 7, _birth_date(pid.text(7)))
+    put(said, "sex", pid, 8, pid.text(8))
+    put(said, "address", pid, 11, _address(pid))
+    put(said, "language", pid, 15, pid.text(15))
     phones = [phone for number in (13, 14) for phone in _phones(pid, number)]
-    _put(said, "phones", pid, 13, phones or None)
+    put(said, "phones", pid, 13, phones or None)
     died = pid.text(29)
     moment = read_moment(died, feed.zone) if died else None
-    _put(said, "deceased_at", pid, 29, moment.iso if moment else None)
+    put(said, "deceased_at", pid, 29, moment.iso if moment else None)
     flag = (pid.text(30) or "").upper()
     if flag in {"Y", "N"} or moment:
         said["deceased"] = flag != "N"
     return said
 
 
-def _put(said: dict[str, Any], name: str, segment: Segment, number: int, value: Any) -> None:
+def put(said: dict[str, Any], name: str, segment: Segment, number: int, value: Any) -> None:
+    """Says a value; nothing where the field is empty, None where the sender deletes it."""
     if value is not None or segment.is_null(number):
         said[name] = value
 

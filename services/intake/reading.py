@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from services.intake import person
 from services.intake.codes import class_of, disposition_of
-from services.intake.er7 import Message, Segment
+from services.intake.er7 import Message, Segment, Separators
 from services.intake.feeds import Feed
 from services.intake.message import (
     AdtMessage,
@@ -19,7 +20,7 @@ from services.intake.message import (
     UnacceptableError,
     Verdict,
 )
-from services.intake.person import Person
+from services.intake.person import Person, put
 from services.intake.times import Moment, read_moment, read_offset
 from services.intake.triggers import MERGES, PATIENT_ONLY, RANKS
 from shared.events.people import Identifier
@@ -117,10 +118,8 @@ class _Reader:
     def __post_init__(self) -> None:
         empty = Segment([], self.source.separators)
         self.event = self.source.first("EVN") or empty
-        self.pid = self.source.first("PID") or empty
         self.pv1 = self.source.first("PV1") or empty
         self.pv2 = self.source.first("PV2") or empty
-        self.pd1 = self.source.first("PD1") or empty
         self.doubts += self.source.doubts
         sent = self.source.header.text(7)
         # MSH-7's offset is the default zone of all times in the message.
@@ -144,10 +143,10 @@ class _Reader:
             ("received", self.received),
         )
         retired = self._retired(found) if trigger in MERGES else ()
-        visit = None if trigger in MERGES | PATIENT_ONLY else self._visit(found)
+        visit = None if trigger in MERGES or trigger in PATIENT_ONLY else self._visit(who)
         fact = None
         if visit:
-            fact = StayFact(trigger, key, occurred.isoformat(), source, self._said(), self.moments)
+            fact = StayFact(trigger, key, occurred.isoformat(), source, self._said(who), self.moments)
         return AdtMessage(
             trigger=trigger,
             order=key,
@@ -182,55 +181,42 @@ class _Reader:
         kind = (survivor[0].authority, survivor[0].type)
         return tuple(sorted(found, key=lambda one: (one.authority, one.type) != kind))
 
-    def _visit(self, found: tuple[Identifier, ...]) -> Identifier:
+    def _visit(self, who: Person) -> Identifier:
         """PV1-19, else the account (PID-18), else the patient's identifier with the time of admission (PV1-44)."""
-        for segment, number, kind in ((self.pv1, 19, "VN"), (self.pid, 18, "AN")):
-            identifier = self._identifier(segment, number, kind)
-            if identifier:
-                return identifier
+        visit = person.identifier(self.pv1, 19, "VN", self.feed) or who.account
+        if visit:
+            return visit
         admitted = self._moment("PV1-44", self.pv1.text(44))
         if admitted is None:
             raise _held(Reason.NO_VISIT)
-        record = found[0]
+        record = who.identifiers[0]
         value = f"{record.type} {record.value} {admitted.iso}"
         return Identifier(authority=record.authority, type="PV1-44", value=value)
 
-    def _identifier(self, segment: Segment, number: int, kind: str) -> Identifier | None:
-        one = segment.value(number)
-        value = one[1]
-        if not value:
-            return None
-        authority = self.feed.authority(one[4], one.second(4))
-        return Identifier(authority=authority, type=kind, value=value.strip())
-
-    def _said(self) -> dict[str, Any]:
+    def _said(self, who: Person) -> dict[str, Any]:
         said: dict[str, Any] = {}
         pv1 = self.pv1
         plain = {"admission_type": 4, "hospital_service": 10, "readmission_indicator": 13, "admit_source": 14}
         for name, number in plain.items():
-            self._put(said, name, pv1, number, pv1.text(number))
+            put(said, name, pv1, number, pv1.text(number))
         code = pv1.text(2)
         if code and code not in _NO_CLASS:
             said["class"] = class_of(self.feed.classes.get(code, code)).value
-        self._put(said, "location", pv1, 3, self._location(3))
-        self._put(said, "prior_location", pv1, 6, self._location(6))
-        self._put(said, "discharged_to", pv1, 37, pv1.text(37))
+        put(said, "location", pv1, 3, self._location(3))
+        put(said, "prior_location", pv1, 6, self._location(6))
+        put(said, "discharged_to", pv1, 37, pv1.text(37))
         word = pv1.text(36)
         disposition = disposition_of(word, self.feed.dispositions) if word else None
         if disposition and disposition.nubc is None:
             self.doubts.append("PV1-36")
-        self._put(said, "disposition", pv1, 36, disposition.model_dump() if disposition else None)
+        put(said, "disposition", pv1, 36, disposition.model_dump() if disposition else None)
         self._put_times(said)
         self._put_people(said)
-        account = self._identifier(self.pid, 18, "AN")
-        self._put(said, "account", self.pid, 18, account.model_dump() if account else None)
+        if who.account or who.is_account_null:
+            said["account"] = who.account.model_dump() if who.account else None
         if diagnoses := self._diagnoses():
             said["diagnoses"] = diagnoses
         return said
-
-    def _put(self, said: dict[str, Any], name: str, segment: Segment, number: int, value: Any) -> None:
-        if value is not None or segment.is_null(number):
-            said[name] = value
 
     def _put_times(self, said: dict[str, Any]) -> None:
         times = (
@@ -240,14 +226,13 @@ class _Reader:
         )
         for name, segment, label, number, ahead in times:
             moment = self._moment(f"{label}-{number}", segment.text(number), ahead)
-            self._put(said, name, segment, number, moment.iso if moment else None)
+            put(said, name, segment, number, moment.iso if moment else None)
 
     def _put_people(self, said: dict[str, Any]) -> None:
         for role, number in _PERSON_ROLES.items():
-            self._put(said, role, self.pv1, number, person.practitioners(self.pv1, number))
-        pcp = person.practitioners(self.pd1, 4)
-        self._put(said, "pcp", self.pd1, 4, pcp[0] if pcp else None)
-        self._put(said, "pcp_organisation", self.pd1, 3, self.pd1.text(3))
+            put(said, role, self.pv1, number, person.practitioners(self.pv1, number))
+        for line in self.source.lines.get("PD1", ())[:1]:
+            said.update(person.read_primary_care(line, self.source.separators))
 
     def _location(self, number: int) -> dict[str, str] | None:
         place = self.pv1.value(number)
@@ -256,20 +241,28 @@ class _Reader:
 
     def _diagnoses(self) -> list[dict[str, Any]]:
         """All DG1 segments: a snapshot, replaced as a whole. The reason of admission (PV2-3) where there are none."""
-        found = [_diagnosis(segment, 3) for segment in self.source.all("DG1") if segment.text(21) != "D"]
-        if not found and "DG1" not in self.source.lines:
-            found = [_diagnosis(self.pv2, 3) | {"type": "A"}] if self.pv2.text(3) else []
-        return [diagnosis for diagnosis in found if diagnosis.get("code")]
+        lines = self.source.lines.get("DG1")
+        if lines is None:
+            coded = self.pv2.value(3)
+            return [{"code": coded[1], "text": coded[2], "system": coded[3], "type": "A"}] if coded[1] else []
+        return [found for line in lines if (found := _diagnosis(line, self.source.separators))]
 
 
-def _diagnosis(segment: Segment, number: int) -> dict[str, Any]:
-    coded = segment.value(number)
-    said: dict[str, Any] = {"code": coded[1], "text": coded[2], "system": coded[3]}
-    if segment.fields and segment.fields[0] == "DG1":
-        rank = segment.text(15) or ""
-        said |= {"type": segment.text(6), "rank": int(rank) if rank.isdecimal() and len(rank) < 4 else None}  # noqa: PLR2004
-        said["text"] = said["text"] or segment.text(4)
-    return {name: value for name, value in said.items() if value is not None}
+@lru_cache(maxsize=4096)
+def _diagnosis(line: str, separators: Separators) -> dict[str, Any] | None:
+    """One DG1; None where it is deleted or has no code."""
+    segment = Segment(line.split(separators.field), separators)
+    coded = segment.value(3)
+    if not coded[1] or segment.text(21) == "D":
+        return None
+    rank = segment.text(15) or ""
+    return {
+        "code": coded[1],
+        "text": coded[2] or segment.text(4),
+        "system": coded[3],
+        "type": segment.text(6),
+        "rank": int(rank) if rank.isdecimal() and len(rank) < 4 else None,  # noqa: PLR2004  (a rank, not a number)
+    }
 
 
 def _sortable(at: datetime) -> str:

@@ -1,6 +1,7 @@
 """All SQL of receiving. Arrays and unnest: a statement a group, never one a message."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -221,12 +222,17 @@ def _stay_row(stay: Stay) -> tuple[object, ...]:
         visit.value,
         stay.patient_id,
         stay.identity.feed,
-        stay.identity.facility.model_dump_json(exclude_none=True).encode(),
+        _facility_json(stay.identity.facility),
         stay.version,
         stay.state.status.value,
         stay.state.model_dump_json(exclude_defaults=True).encode(),
         orjson.dumps([one.model_dump(mode="json", exclude_defaults=True) for one in stay.announced]),
     )
+
+
+@lru_cache(maxsize=256)
+def _facility_json(facility: Facility) -> bytes:
+    return facility.model_dump_json(exclude_none=True).encode()
 
 
 async def count_duplicates(connection: "Connection", arrivals: Sequence[Arrival]) -> None:
