@@ -11,8 +11,10 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from fastapi import APIRouter
 
 from deploy.local.ports import free_port
+from shared.http import HttpSettings, create_app, serve
 
 WARD = """
 import asyncio, sys
@@ -104,3 +106,16 @@ def test_wrong_settings_end_it_with_2() -> None:
     assert process.returncode == 2
     assert out == ""
     assert err.startswith("WARD_HTTP__MAX_BODY_BYTES: saw '-1', wants: greater than or equal to 1024")
+
+
+async def test_a_route_without_a_policy_is_never_served() -> None:
+    router = APIRouter()
+
+    @router.get("/forgotten")
+    async def forgotten() -> None:
+        return None
+
+    settings = HttpSettings(port=free_port())
+    app = create_app("ward", database=None, settings=settings, routers=[router])
+    with pytest.raises(RuntimeError, match="routes without a policy: /forgotten"):
+        await serve(app, settings)
