@@ -1,6 +1,9 @@
 """The service as it is started: from an event on the broker to a recipient's server, and out to its own topics."""
 
+import asyncio
 import base64
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -8,7 +11,7 @@ import pytest
 from deploy.local.broker import EmbeddedBroker
 from deploy.local.ports import free_port
 from deploy.topics import create_topics
-from services.notifications.app import build
+from services.notifications.app import Service, build
 from services.notifications.settings import Settings
 from services.notifications.signing import SecretBox, new_secret
 from services.notifications.store import endpoints
@@ -52,10 +55,9 @@ async def test_an_event_on_the_broker_reaches_the_recipient(
     async with service.resources, recipient() as own:
         await _register(service.database, own.url)
         relay = Relay(database=intake, kafka=settings.kafka)
-        async with running(relay.run, lambda: serve(service.app, settings.http, *service.background)):
+        async with running(relay.run), serving(service, settings):
             stay = Stay()
-            first, last = stay.admitted(), stay.discharged()
-            await _say(intake, first, last)
+            await _say(intake, stay.admitted(), stay.discharged())
 
             async def told() -> bool:
                 return len(own.got) == 2
@@ -69,7 +71,17 @@ async def test_an_event_on_the_broker_reaches_the_recipient(
             await until(published, "everything said is published", 60)
             rows = await service.database.pool.fetch("SELECT DISTINCT topic FROM outbox ORDER BY 1")
             assert [row["topic"] for row in rows] == ["care.notifications.v1", "care.provider.exchange.v1"]
-            service.app.state.stopping.set()
+
+
+@asynccontextmanager
+async def serving(service: Service, settings: Settings) -> AsyncIterator[None]:
+    """Ended as by a signal: a server that is cancelled leaves its sockets in the loop's selector."""
+    task = asyncio.create_task(serve(service.app, settings.http, *service.background))
+    try:
+        yield
+    finally:
+        service.app.state.stopping.set()
+        await task
 
 
 async def _register(database: Database, url: str) -> None:
