@@ -30,9 +30,7 @@ CONSUMER_BATCH_SECONDS = Histogram(
     "handoff_consumer_batch_seconds", "One batch's transaction", ("consumer",), buckets=FAST
 )
 CONSUMER_BATCH_EVENTS = Histogram("handoff_consumer_batch_events", "Events in a batch", ("consumer",), buckets=SIZES)
-CONSUMER_LAG = Gauge(
-    "handoff_consumer_lag_events", "Events between position and log end", ("consumer", "topic")
-)
+CONSUMER_LAG = Gauge("handoff_consumer_lag_events", "Events between position and log end", ("consumer", "topic"))
 CONSUMER_COMMITTED = Gauge(
     "handoff_consumer_commit_timestamp_seconds", "When offsets were last committed (Unix time)", ("consumer",)
 )

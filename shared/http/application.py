@@ -34,7 +34,14 @@ def create_app(
     `session_cookie` names a cookie that may hold the token instead of the Authorization header (the console's);
     a changing request must then come from the same origin.
     """
-    app = FastAPI(title=f"Handoff {service}", docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
+    app = FastAPI(
+        title=f"Handoff {service}",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+        telemetry={"auto_configure": False},  # nothing of a request leaves by an exporter that a variable turned on
+    )
     app.state.service = service
     app.state.tokens = TokenVerifier(settings)
     app.state.session_cookie = session_cookie

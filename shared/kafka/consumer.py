@@ -20,7 +20,7 @@ from shared.events import Topic
 from shared.kafka import store
 from shared.kafka.applying import Applier, Handler
 from shared.kafka.draining import Drainer
-from shared.kafka.failures import FencedError, ParkingLimit, describe, is_transient
+from shared.kafka.failures import FencedError, ParkingLimit, is_transient
 from shared.kafka.log import log_id
 from shared.kafka.progress import Progress
 from shared.kafka.records import Item, Record, packed_headers, read
@@ -28,7 +28,7 @@ from shared.kafka.republish import publish_again
 from shared.kafka.settings import HEARTBEAT_MS, SESSION_TIMEOUT_MS, KafkaSettings
 from shared.kafka.store import Block
 from shared.postgres import Database
-from shared.telemetry import log
+from shared.telemetry import describe_error, log
 
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
@@ -87,7 +87,7 @@ class Consumer:
                 log.warning("consumer.fenced", consumer=self.name)
             except (KafkaError, OSError) as error:
                 self.progress.waiting()
-                log.warning("consumer.broker_away", consumer=self.name, error=describe(error))
+                log.warning("consumer.broker_away", consumer=self.name, error=describe_error(error))
             await asyncio.sleep(1.0)
 
     async def _consume(self) -> None:
@@ -223,7 +223,7 @@ class Consumer:
     async def _wait(self, error: BaseException, wait: float) -> float:
         self.progress.waiting()
         metrics.CONSUMER_RETRIES.labels(self.name).inc()
-        log.warning("consumer.waiting", consumer=self.name, error=describe(error), seconds=wait)
+        log.warning("consumer.waiting", consumer=self.name, error=describe_error(error), seconds=wait)
         await asyncio.sleep(wait)
         return min(wait * 2, LONGEST_WAIT_S)
 
@@ -242,10 +242,10 @@ class Consumer:
         async with self.database.transaction() as tx:
             await tx.lock([event.subject])
             await store.park(tx.connection, self.name, [item.parked])
-            await store.block(tx.connection, self.name, event.subject, Block("failed", describe(error)))
+            await store.block(tx.connection, self.name, event.subject, Block("failed", describe_error(error)))
             await self._move(tx.connection, [item])
         metrics.PARKED.labels(self.name, "failed").inc()
-        log.error("consumer.parked", consumer=self.name, event_id=str(event.id), error=describe(error))
+        log.error("consumer.parked", consumer=self.name, event_id=str(event.id), error=describe_error(error))
 
     def _is_paused(self, item: Item) -> bool:
         return TopicPartition(item.record.topic, item.record.partition) in self._paused
@@ -293,7 +293,7 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             try:
                 await self._owner.assigned(self._consumer, assigned)
             except Exception as error:  # noqa: BLE001  (without a claim nothing of these partitions may be taken)
-                log.warning("consumer.claim_failed", consumer=self._owner.name, error=describe(error))
+                log.warning("consumer.claim_failed", consumer=self._owner.name, error=describe_error(error))
                 await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT_S)
             else:

@@ -10,12 +10,12 @@ import asyncpg
 from shared.events import read_event
 from shared.kafka import store
 from shared.kafka.applying import Applier, barrier_of, stream_of
-from shared.kafka.failures import describe, is_transient
+from shared.kafka.failures import is_transient
 from shared.kafka.sequence import Mark, Verdict, judge, reached
 from shared.kafka.store import Block, Parked
 from shared.postgres import Database, Transaction
 from shared.postgres.outbox import unpack_headers
-from shared.telemetry import log
+from shared.telemetry import describe_error, log
 
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
@@ -59,7 +59,7 @@ class Drainer:
                 await self.drain()
                 await self._ask_again()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("drainer.waiting", consumer=self._applier.consumer, error=describe(error))
+                log.warning("drainer.waiting", consumer=self._applier.consumer, error=describe_error(error))
             await asyncio.sleep(EVERY_S)
 
     async def drain(self) -> int:
@@ -80,8 +80,10 @@ class Drainer:
                 raise
             async with self._database.transaction() as tx:
                 await tx.lock([subject])
-                await store.block(tx.connection, self._applier.consumer, subject, Block("failed", describe(error)))
-            log.error("drainer.parked_again", consumer=self._applier.consumer, error=describe(error))
+                await store.block(
+                    tx.connection, self._applier.consumer, subject, Block("failed", describe_error(error))
+                )
+            log.error("drainer.parked_again", consumer=self._applier.consumer, error=describe_error(error))
             return False
 
     async def _apply_next(self, tx: Transaction, subject: str) -> bool:

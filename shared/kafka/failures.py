@@ -1,7 +1,6 @@
 """Two kinds of failure: what waiting may cure (retried in place) and what it cannot (the patient's key is parked)."""
 
 import asyncio
-import traceback
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -24,19 +23,6 @@ TRANSIENT = (
 
 def is_transient(error: BaseException) -> bool:
     return isinstance(error, TRANSIENT)
-
-
-def describe(error: BaseException) -> str:
-    """What failed and where, without the message: messages of a database or a validator carry patients' data."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "site-packages" not in frame.filename]
-    where = own[-1] if own else (frames[-1] if frames else None)
-    state = getattr(error, "sqlstate", None)
-    named = type(error).__name__ + (f" {state}" if state else "")
-    if where is None:
-        return named
-    path = "/".join(where.filename.replace("\\", "/").split("/")[-3:])
-    return f"{named} in {path}:{where.lineno} ({where.name})"
 
 
 class FencedError(RuntimeError):

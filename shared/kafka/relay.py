@@ -22,14 +22,13 @@ from aiokafka.partitioner import murmur2
 
 from shared import metrics
 from shared.kafka import relay_store
-from shared.kafka.failures import describe
 from shared.kafka.gauges import gauge
 from shared.kafka.log import ends, log_id
 from shared.kafka.relay_store import Published, Row
 from shared.kafka.settings import KafkaSettings
 from shared.postgres import Database
 from shared.postgres.outbox import unpack_headers
-from shared.telemetry import log
+from shared.telemetry import describe_error, log
 
 WAVE = 2_000
 # Below the 1 MB that brokers take by default.
@@ -85,7 +84,7 @@ class Relay:
             except LogChangedError:
                 log.warning("relay.closed", reason="the broker has another log: waiting for a republish")
             except (KafkaError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("relay.waiting", error=describe(error))
+                log.warning("relay.waiting", error=describe_error(error))
             finally:
                 self.state.is_open = self.state.leads = False
             await asyncio.sleep(0.5)
@@ -207,7 +206,7 @@ class Relay:
             try:
                 await relay_store.maintain(self.database.pool, DAYS_KEPT)
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("outbox.maintenance_failed", error=describe(error))
+                log.warning("outbox.maintenance_failed", error=describe_error(error))
             await asyncio.sleep(MAINTAIN_EVERY_S)
 
 

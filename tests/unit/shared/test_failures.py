@@ -1,7 +1,7 @@
 import asyncpg
 import pytest
 
-from shared.kafka.failures import ParkingLimit, describe, is_transient
+from shared.kafka.failures import ParkingLimit, is_transient
 from shared.kafka.relay import partition_of
 
 
@@ -19,15 +19,6 @@ from shared.kafka.relay import partition_of
 )
 def test_what_waiting_may_cure(error: Exception, transient: bool) -> None:  # noqa: FBT001
     assert is_transient(error) is transient
-
-
-def test_a_description_says_where_but_not_what() -> None:
-    try:
-        int("DOE^JANE 19480214")
-    except ValueError as error:
-        said = describe(error)
-    assert "JANE" not in said
-    assert "test_failures.py" in said
 
 
 def test_twenty_keys_within_a_minute_are_too_many() -> None:
