@@ -40,7 +40,7 @@ def health_of(
     feed: Row, minutes: Sequence[Row], signals: Iterable[Row], now: datetime, quiet_after: timedelta
 ) -> FeedHealth:
     last: datetime | None = feed["last_received_at"]
-    signal = next((each["text"] for each in signals if each["scope"] == feed["feed"]), None)
+    signal = next((each["text"] for each in signals if each["scope"] == f"feed:{feed['feed']}"), None)
     outcomes, triggers = _totals(minutes)
     return FeedHealth(
         feed=feed["feed"],

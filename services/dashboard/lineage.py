@@ -11,6 +11,8 @@ from services.dashboard.sight import uuid_or_none
 from services.dashboard.summaries import title_of
 
 BY_MESSAGE = ("intake",)
+# Causes that are no events: `timer:<task>:<level>` in transitions, `request:<id>` of a person's call.
+WITHOUT_PAGE = {"timer": "its clock", "request": "what somebody did"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +76,8 @@ def cause_of(row: Row, known: Mapping[UUID, Row]) -> Cause:
         return Cause("message received", f"/messages/{causation}")
     if cause_id is not None:
         return Cause("an earlier event", f"/events/{cause_id}")
-    kind, _, what = causation.partition(":")
-    return Cause(f"{kind} {what}".strip() or "unknown", None)
+    kind = causation.partition(":")[0]
+    return Cause(WITHOUT_PAGE.get(kind, f"{kind} (no event)"), None)
 
 
 def timeline(rows: Sequence[Row], causes: Iterable[Row] = ()) -> list[Entry]:

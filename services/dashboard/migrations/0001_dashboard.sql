@@ -74,6 +74,7 @@ CREATE TABLE board_transition (
 ) WITH (fillfactor = 70);
 CREATE INDEX board_transition_rank ON board_transition (status, rank_at, id) WHERE status IN ('open', 'following', 'on-hold');
 CREATE INDEX board_transition_ended ON board_transition (status_at DESC, id DESC) WHERE status IN ('closed', 'revoked');
+CREATE INDEX board_transition_facility ON board_transition (facility);
 CREATE INDEX board_transition_patient ON board_transition (patient_id);
 CREATE INDEX board_transition_encounter ON board_transition (encounter_id);
 
@@ -96,7 +97,8 @@ CREATE TABLE board_task (
     told_by uuid NOT NULL
 ) WITH (fillfactor = 80);
 CREATE INDEX board_task_transition ON board_task (transition_id);
-CREATE INDEX board_task_due ON board_task (owner_role, due_at, id) WHERE status IN ('requested', 'accepted');
+CREATE INDEX board_task_due ON board_task (owner_role, coalesce(due_at, 'infinity'), id)
+    WHERE status IN ('requested', 'accepted');
 
 CREATE TABLE plan (
     id uuid PRIMARY KEY,
@@ -154,7 +156,9 @@ CREATE TABLE delivery (
 ) WITH (fillfactor = 80);
 CREATE INDEX delivery_at ON delivery (at DESC, id DESC);
 CREATE INDEX delivery_status ON delivery (status, at DESC, id DESC);
+CREATE INDEX delivery_organisation ON delivery (organisation, at DESC, id DESC);
 CREATE INDEX delivery_encounter ON delivery (encounter_id);
+CREATE INDEX delivery_transition ON delivery (transition_id) WHERE transition_id IS NOT NULL;
 CREATE INDEX delivery_patient ON delivery (patient_id);
 CREATE INDEX delivery_event ON delivery (event_id);
 

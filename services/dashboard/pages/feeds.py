@@ -9,9 +9,10 @@ from fastapi import APIRouter, Request, Response
 from services.dashboard.charts import census_back, line_of
 from services.dashboard.clocks import ago, span
 from services.dashboard.feeds import MINUTES_SHOWN, health_of
+from services.dashboard.gauges import WardLine, ward_lines
 from services.dashboard.pages.page import CARE, OPS, PIPELINE, console_of, render
 from services.dashboard.store import board, operations
-from shared.http import Caller, allow
+from shared.http import Caller, Problem, allow, token_of
 
 router = APIRouter(include_in_schema=False)
 CENSUS_HOURS = 48
@@ -40,6 +41,7 @@ async def signals_page(request: Request, caller: Annotated[Caller, allow(*CARE, 
         present = await operations.present(connection)
         moves = await operations.moves(connection, CENSUS_HOURS)
         overdue = await operations.overdue(connection)
+    wards, away = await _wards(request)
     signals = [
         {**row, "lasted": span((row["cleared_at"] or now) - row["since"]), "ago": ago(row["cleared_at"], now)}
         for row in found
@@ -51,10 +53,21 @@ async def signals_page(request: Request, caller: Annotated[Caller, allow(*CARE, 
         signals=signals,
         census=[_census(row, moves, now) for row in present if _visible(caller, row)],
         overdue=[row for row in overdue if _visible(caller, row)],
+        wards=[ward for ward in wards if caller.sees(ward.facility)],
+        away=away,
         hours=CENSUS_HOURS,
         now=now,
         watch=["signals", "stays"],
     )
+
+
+async def _wards(request: Request) -> tuple[list[WardLine], str | None]:
+    """The wards as the live signals count them; or none, and why they can't be told."""
+    try:
+        said = await console_of(request).peers.get("transitions", "/signals/gauges", token_of(request))
+    except Problem as problem:
+        return [], problem.title
+    return ward_lines(said["items"]), None
 
 
 def _visible(caller: Caller, row: Any) -> bool:

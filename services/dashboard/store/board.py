@@ -36,9 +36,10 @@ FROM board_transition t LEFT JOIN stay s ON s.encounter_id = t.encounter_id
 """
 COUNTS = f"""
 SELECT t.status, count(*) AS total, count(*) FILTER (WHERE t.next_due_at < now()) AS overdue
-FROM board_transition t
-WHERE {WANTED} AND (t.status IN ('open', 'following', 'on-hold') OR t.status_at > now() - interval '7 days')
-GROUP BY t.status
+FROM board_transition t WHERE {WANTED} AND t.status IN ('open', 'following', 'on-hold') GROUP BY t.status
+UNION ALL
+SELECT t.status, count(*), 0 FROM board_transition t
+WHERE {WANTED} AND t.status IN ('closed', 'revoked') AND t.status_at > now() - interval '7 days' GROUP BY t.status
 """
 ACTIVE = f"""
 SELECT {CARD} WHERE {WANTED} AND t.status = $6
@@ -65,11 +66,27 @@ FACILITY_OF = """
 SELECT facility FROM stay WHERE encounter_id = $1
 UNION ALL SELECT facility FROM board_transition WHERE id = $1 OR encounter_id = $1 LIMIT 1
 """
+# One look into the index per distinct value, instead of reading all rows for a short list.
 FACILITIES = """
-SELECT facility, max(facility_name) AS name FROM board_transition
-WHERE $1::text[] IS NULL OR facility = ANY ($1) GROUP BY facility ORDER BY facility
+WITH RECURSIVE found AS (
+    SELECT min(facility) AS facility FROM board_transition
+    UNION ALL
+    SELECT (SELECT min(facility) FROM board_transition t WHERE t.facility > f.facility)
+    FROM found f WHERE f.facility IS NOT NULL
+)
+SELECT facility, (SELECT facility_name FROM board_transition t WHERE t.facility = f.facility LIMIT 1) AS name
+FROM found f WHERE facility IS NOT NULL AND ($1::text[] IS NULL OR facility = ANY ($1))
 """
-ROLES = "SELECT DISTINCT owner_role FROM board_task ORDER BY owner_role"
+ROLES = """
+WITH RECURSIVE found AS (
+    SELECT min(owner_role) AS role FROM board_task WHERE status IN ('requested', 'accepted')
+    UNION ALL
+    SELECT (SELECT min(owner_role) FROM board_task k
+            WHERE k.owner_role > f.role AND k.status IN ('requested', 'accepted'))
+    FROM found f WHERE f.role IS NOT NULL
+)
+SELECT role AS owner_role FROM found WHERE role IS NOT NULL
+"""
 WORK = """
 SELECT k.*, t.patient_id, t.facility, t.facility_name, t.time_zone
 FROM board_task k JOIN board_transition t ON t.id = k.transition_id

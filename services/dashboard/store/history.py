@@ -50,6 +50,9 @@ DELETE FROM event_log WHERE event_id IN (
 """
 
 
+FORGET_MINUTES = "DELETE FROM feed_minute WHERE minute < now() - make_interval(days => $1)"
+
+
 async def events_of(
     connection: Connection, correlations: Sequence[str], before: tuple[datetime, UUID] | None, limit: int
 ) -> list[Record]:
@@ -73,6 +76,7 @@ async def causes(connection: Connection, event_id: UUID) -> list[Record]:
 
 
 async def forget(connection: Connection, days: int, limit: int) -> int:
-    """Drops up to `limit` events seen more than `days` ago; answers how many."""
+    """Drops up to `limit` events seen more than `days` ago (and the feeds' minutes); answers how many events."""
+    await connection.execute(FORGET_MINUTES, days)
     done: str = await connection.execute(FORGET, days, limit)
     return int(done.rsplit(" ", 1)[-1])

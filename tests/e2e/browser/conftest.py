@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.support.stack import StackDriver, running_stack, stack_settings
 from tests.support.stays import Stay
@@ -24,6 +24,7 @@ ARGUMENTS = (
     "--no-first-run",
 )
 PATIENCE_MS = 60_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 class Visitor:
@@ -59,9 +60,9 @@ class Ward:
         self.driver = driver
         self.url = driver.settings.url_of("dashboard")
 
-    async def discharged(self, **who: str) -> Stay:
+    async def discharged(self, family: str = "Testa") -> Stay:
         """A stay from admission to discharge, through the hospital's socket."""
-        stay = Stay(**who)
+        stay = Stay(family=family)
         for payload in (stay.admit(), stay.discharge()):
             assert (await self.driver.send(payload)).code == "AA"
         return stay

@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e.browser.conftest import PATIENCE_MS, Visitor, Ward
+from tests.e2e.browser.conftest import Visitor, Ward
 from tests.support.stays import Stay
 
 pytestmark = pytest.mark.browser
@@ -56,7 +56,7 @@ async def test_a_parked_patient_is_released(ward: Ward, visitor: Visitor) -> Non
     await page.keyboard.press("Enter")
 
     await expect(page.locator(".said-good")).to_contain_text("Released")
-    await expect(page.get_by_text("Nobody is parked")).to_be_visible(timeout=PATIENCE_MS)
+    await expect(page.get_by_text("Nobody is parked")).to_be_visible()
     await ward.on_board(stay, status="open")
     assert visitor.complaints == []
 

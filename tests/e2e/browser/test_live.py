@@ -6,7 +6,7 @@ import signal
 import pytest
 from playwright.async_api import expect
 
-from tests.e2e.browser.conftest import PATIENCE_MS, Visitor, Ward
+from tests.e2e.browser.conftest import Visitor, Ward
 
 pytestmark = pytest.mark.browser
 
@@ -17,7 +17,7 @@ async def test_a_new_patient_appears_by_itself(ward: Ward, visitor: Visitor) -> 
     await page.mouse.move(5, 5)
     stay = await ward.discharged(family="Sudden")
     await ward.on_board(stay)
-    await expect(page.get_by_role("link", name="Ann Q Sudden")).to_be_visible(timeout=PATIENCE_MS)
+    await expect(page.get_by_role("link", name="Ann Q Sudden")).to_be_visible()
 
 
 async def test_rows_stay_where_the_focus_is_until_asked(ward: Ward, visitor: Visitor) -> None:
@@ -28,7 +28,7 @@ async def test_rows_stay_where_the_focus_is_until_asked(ward: Ward, visitor: Vis
     await held.focus()
     places = await page.locator(".card").evaluate_all("cards => cards.map(card => card.dataset.key)")
     await ward.on_board(await ward.discharged(family="Newcomer"))
-    await expect(page.locator("#changes")).to_contain_text("refresh", timeout=PATIENCE_MS)
+    await expect(page.locator("#changes")).to_contain_text("refresh")
     assert await page.locator(".card").evaluate_all("cards => cards.map(card => card.dataset.key)") == places
     await expect(held).to_be_focused()
     await page.keyboard.press("r")
@@ -46,7 +46,7 @@ async def test_the_page_converges_after_its_server_was_killed(ward: Ward, visito
     os.kill(pid, signal.SIGKILL)
     await expect(page.locator("#liveness")).to_have_attribute("data-state", "away")
     stay = await ward.discharged(family="Meanwhile")
-    await expect(page.locator("#liveness")).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
+    await expect(page.locator("#liveness")).to_have_attribute("data-state", "live")
     await ward.on_board(stay)
-    await expect(page.get_by_role("link", name="Ann Q Meanwhile")).to_be_visible(timeout=PATIENCE_MS)
+    await expect(page.get_by_role("link", name="Ann Q Meanwhile")).to_be_visible()
     assert ward.driver.stack.children["dashboard"].pid != pid

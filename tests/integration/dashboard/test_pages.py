@@ -214,5 +214,6 @@ async def test_only_an_admin_has_everything_told_again(console: Console) -> None
     for table in ("board_transition", "event_log", "person", "watermark"):
         assert await console.database.pool.fetchval(f"SELECT count(*) FROM {table}") == 0
     position = await console.database.pool.fetchrow("SELECT next_offset, fence, log_id FROM position")
+    assert position is not None
     assert tuple(position) == (0, 1, "log")
     assert ("rebuild", []) in await audit(console)

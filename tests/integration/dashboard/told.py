@@ -250,7 +250,7 @@ def silence(feed: str) -> AnyEvent:
     fact = SignalRaised(
         signal_id=uuid7(),
         kind=SignalKind.SILENT_FEED,
-        scope=feed,
+        scope=f"feed:{feed}",
         since=now() - timedelta(minutes=47),
         value=0,
         usual=12,

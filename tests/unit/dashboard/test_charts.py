@@ -3,6 +3,7 @@ from typing import Any
 
 from services.dashboard.charts import census_back, line_of, stacked_bars
 from services.dashboard.feeds import health_of, kind_of
+from services.dashboard.gauges import WardLine, ward_lines
 
 NOW = datetime(2026, 3, 6, 18, 30, 20, tzinfo=UTC)
 
@@ -57,11 +58,22 @@ def test_a_feed_tells_silence_from_a_pipeline_that_did_not_count() -> None:
 
 
 def test_a_feed_is_quiet_after_a_while_and_says_what_is_unusual() -> None:
-    signals = [{"scope": "north", "text": "quiet for 47 minutes"}, {"scope": "lake", "text": "other"}]
+    signals = [{"scope": "feed:north", "text": "quiet for 47 minutes"}, {"scope": "feed:lake", "text": "other"}]
     health = health_of(feed(NOW - timedelta(minutes=6)), [], signals, NOW, timedelta(minutes=5))
     assert health.quiet
     assert health.signal == "quiet for 47 minutes"
     assert health_of(feed(None), [], [], NOW, timedelta(minutes=5)).quiet
+
+
+def test_gauges_of_wards_make_a_table() -> None:
+    told = [
+        {"kind": "census", "scope": "facility:NORTH/unit:4W", "value": 12.0},
+        {"kind": "arrivals-24h", "scope": "facility:NORTH/unit:4W", "value": 3},
+        {"kind": "census", "scope": "facility:NORTH", "value": 40},
+        {"kind": "feed-hour", "scope": "feed:north", "value": 9},
+        {"kind": "census", "scope": "facility:LAKE/unit:ED", "value": 2},
+    ]
+    assert ward_lines(told) == [WardLine("LAKE", "ED", 2, None, None), WardLine("NORTH", "4W", 12, 3, None)]
 
 
 def test_outcomes_fall_in_three_kinds() -> None:
