@@ -44,7 +44,9 @@ def with_duplicates(messages: Iterator[Planned], share: float, seed: int) -> Ite
 
 
 class Offer:
-    """Sends over several connections; a stay's messages keep theirs, a duplicate takes any."""
+    """Sends over several connections. A stay's messages keep theirs, so that none overtakes another; the duplicate of
+    one that is under way already takes any.
+    """
 
     def __init__(self, host: str, port: int, log: Path) -> None:
         self.offered = 0
@@ -52,6 +54,7 @@ class Offer:
         self.resent = 0
         self._connections = [Connection(host, port) for _ in range(CONNECTIONS)]
         self._queues: list[asyncio.Queue[Planned | None]] = [asyncio.Queue() for _ in range(CONNECTIONS)]
+        self._under_way: set[str] = set()
         self._log = SentLog(log)
 
     @property
@@ -74,18 +77,17 @@ class Offer:
     async def _pace(self, messages: Iterator[Planned], rate: float) -> None:
         clock = asyncio.get_running_loop().time
         began = clock()
-        seen: set[str] = set()
         for number, message in enumerate(messages):
             if (wait := began + number / rate - clock()) > 0:
                 await asyncio.sleep(wait)
             home = zlib.crc32(message.visit.encode()) % CONNECTIONS
-            elsewhere = message.control_id in seen
-            self._queues[(home + number) % CONNECTIONS if elsewhere else home].put_nowait(message)
-            seen.add(message.control_id)
+            place = (home + number) % CONNECTIONS if message.control_id in self._under_way else home
+            self._queues[place].put_nowait(message)
             self.offered += 1
 
     async def _send(self, connection: Connection, queue: asyncio.Queue[Planned | None]) -> None:
         while (message := await queue.get()) is not None:
+            self._under_way.add(message.control_id)
             ack, tries = await send_until_acknowledged(connection, message.payload, message.control_id)
             self._log.note(
                 feed=message.feed, trigger=message.trigger, control_id=message.control_id, visit=message.visit,

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 SERVICES = ("intake", "transitions", "careplan", "notifications", "dashboard")
 CONSUMERS = ("transitions", "careplan", "notifications", "dashboard")
 MESSAGES = """
-SELECT id::text, feed, control_id, encode(sha256, 'hex') AS digest, trigger, outcome, code, coalesce(reason, '') AS reason,
-       encounter_id::text,
+SELECT id::text, feed, control_id, encode(sha256, 'hex') AS digest, trigger, outcome, code,
+       coalesce(reason, '') AS reason, encounter_id::text,
        array(SELECT e ->> 'event_id' FROM jsonb_array_elements(effects) e) AS effects
 FROM intake.message m ORDER BY m.id
 """
