@@ -16,10 +16,10 @@ from services.transitions.signals.settings import Settings
 from services.transitions.signals.windows import HOUR
 from shared.events import Draft
 from shared.events.operations import SignalCleared, SignalFact, SignalKind, SignalRaised
-from shared.kafka.failures import describe, is_transient
+from shared.kafka.failures import is_transient
 from shared.metrics import SIGNALS_OPEN
 from shared.postgres import Database, Transaction
-from shared.telemetry import log
+from shared.telemetry import describe_error, log
 
 # Who judges holds this key: two processes, an old one that lingers among them, never raise the same twice.
 JUDGE = "signals"
@@ -51,7 +51,7 @@ class Judging:
             except Exception as error:
                 if not is_transient(error):
                     raise
-                log.warning("signals.judging_waits", error=describe(error))
+                log.warning("signals.judging_waits", error=describe_error(error))
             await asyncio.sleep(self._settings.every_seconds)
 
     async def judge_once(self) -> Judged:

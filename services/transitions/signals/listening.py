@@ -18,10 +18,10 @@ from services.transitions.signals.settings import Settings
 from services.transitions.signals.windows import HOUR, MINUTE, Count, Windows
 from shared.events import PARTITIONS, AnyEvent, Topic, UnreadableEventError, read_event
 from shared.kafka import KafkaSettings
-from shared.kafka.failures import describe, is_transient
+from shared.kafka.failures import is_transient
 from shared.metrics import SIGNALS_PASSED_OVER
 from shared.postgres import Database
-from shared.telemetry import log
+from shared.telemetry import describe_error, log
 
 BATCH = 500
 WITHIN_S = 0.5
@@ -95,9 +95,9 @@ async def take_all(topic: Topic, batch: Sequence[Any], take: Callable[[Sequence[
         except Exception as error:  # noqa: BLE001  (what leaves an agent is acknowledged and lost without a word)
             if not is_transient(error):
                 SIGNALS_PASSED_OVER.labels(topic.value).inc(len(events))
-                log.error("signals.passed_over", topic=topic.value, count=len(events), error=describe(error))
+                log.error("signals.passed_over", topic=topic.value, count=len(events), error=describe_error(error))
                 return
-            log.warning("signals.waiting", topic=topic.value, error=describe(error), seconds=wait)
+            log.warning("signals.waiting", topic=topic.value, error=describe_error(error), seconds=wait)
             await asyncio.sleep(wait)
             wait = min(wait * 2, LONGEST_WAIT_S)
         else:
