@@ -9,6 +9,12 @@ from rich.table import Table
 
 from deploy.local.settings import StackSettings
 
+APIS = {
+    "intake": "messages, patients, encounters, feeds",
+    "transitions": "transitions, tasks, contacts",
+    "careplan": "plans, goals, activities",
+    "notifications": "endpoints, deliveries, roster",
+}
 SHOWN = 4
 FILE_WIDTH = 120
 ROLES = {
@@ -89,8 +95,8 @@ def _addresses(settings: StackSettings) -> Table:
     table.add_column("For")
     table.add_row("Console", settings.url_of("dashboard"), "care managers and operations, live")
     table.add_row("HL7 v2 in", f"{settings.host}:{settings.mllp_port}", "MLLP; any sender on this machine")
-    for name in ("intake", "transitions", "careplan", "notifications"):
-        table.add_row(f"API {name}", f"{settings.url_of(name)}/docs", "REST, try it in the browser")
+    for name, holds in APIS.items():
+        table.add_row(f"API of {name}", settings.url_of(name), holds)
     table.add_row("Signals", f"{settings.url_of('signals')}/healthz", "live signals over the feeds")
     table.add_row("Issuer", settings.url_of("issuer"), "sign in with one click, tokens for scripts")
     if settings.sample_provider:

