@@ -1,6 +1,7 @@
 """One small run of the whole house, whose books the reconciler's tests then spoil."""
 
 import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,3 +54,4 @@ async def rested() -> AsyncIterator[Rested]:
             yield Rested(run, with_logs(await collect(stack.server, stack.kafka), run.sent, run.got))
         finally:
             await run.stop()
+    shutil.rmtree(folder)
