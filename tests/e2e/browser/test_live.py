@@ -50,3 +50,17 @@ async def test_the_page_converges_after_its_server_was_killed(ward: Ward, visito
     await ward.on_board(stay)
     await expect(page.get_by_role("link", name="Ann Q Meanwhile")).to_be_visible()
     assert ward.driver.stack.children["dashboard"].pid != pid
+
+
+async def test_a_rebuild_brings_everything_back(ward: Ward, visitor: Visitor) -> None:
+    stay = await ward.discharged(family="Retold")
+    transition = await ward.on_board(stay)
+    events = await ward.asked("SELECT count(*) FROM dashboard.event_log WHERE NOT 'snapshot' = ANY (flags)")
+    page = await visitor.come_in("care-manager")
+    async with ward.driver.operations() as operations:
+        await operations.post("dashboard", "/operations/rebuild")
+    assert await ward.on_board(stay) == transition
+    await ward.asked(f"SELECT 1 FROM dashboard.event_log HAVING count(*) >= {events}")
+    await page.mouse.move(5, 5)
+    await page.keyboard.press("r")
+    await expect(page.get_by_role("link", name="Ann Q Retold")).to_be_visible()
