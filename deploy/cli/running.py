@@ -112,9 +112,9 @@ def migrate(as_json: Json = False) -> None:
 
 
 async def _migrate(settings: StackSettings) -> list[str]:
-    server = EmbeddedPostgres(settings.run_folder, settings.postgres_port)
-    runs_here = bool(instance.read(settings.run_folder / "stack.json"))
-    if not runs_here:
+    told = instance.read(settings.run_folder / "stack.json")
+    server = EmbeddedPostgres(settings.run_folder, told.get("postgres_port", settings.postgres_port))
+    if not told:
         await server.start()
     try:
         applied: list[str] = []
