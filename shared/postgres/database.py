@@ -1,6 +1,7 @@
 """A service's database: the pool, and transactions in which an effect and the events that say so are one."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
 # A transaction that waits for its client this long is ended by the server: it would hold patients' locks.
 IDLE_IN_TRANSACTION_MS = 10_000
+# How long a server may take to recover from a crash before a service that starts meanwhile gives up.
+RECOVERY_S = 60.0
+RECOVERY_LOOK_S = 0.1
 
 
 class Database:
@@ -45,8 +49,21 @@ class Database:
 
 
 async def open_database(service: str, settings: PostgresSettings) -> Database:
-    """Connects with search_path set to the service's schema. Raises OSError or asyncpg.PostgresError if it can't."""
-    pool = await asyncpg.create_pool(
+    """Connects with search_path set to the service's schema. A server that says it is still starting (it recovers from
+    a crash) is waited for. Raises OSError or asyncpg.PostgresError if it can't connect.
+    """
+    deadline = time.monotonic() + RECOVERY_S
+    while True:
+        try:
+            return Database(service, await _open_pool(service, settings))
+        except asyncpg.CannotConnectNowError:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(RECOVERY_LOOK_S)
+
+
+async def _open_pool(service: str, settings: PostgresSettings) -> "asyncpg.Pool[asyncpg.Record]":
+    return await asyncpg.create_pool(
         host=settings.host,
         port=settings.port,
         database=settings.database,
@@ -66,7 +83,6 @@ async def open_database(service: str, settings: PostgresSettings) -> Database:
             "idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS),
         },
     )
-    return Database(service, pool)
 
 
 async def _speak_json(connection: Any) -> None:
