@@ -17,7 +17,7 @@ class Size:
 
     messages: int
     kills: int
-    rate: float = 60.0
+    rate: float = 52.0
     duplicates: float = 0.3
     every_seconds: float = 4.0
 
@@ -31,7 +31,7 @@ class Size:
         return max(self.offered / self.rate, (self.kills + 1) * self.every_seconds)
 
 
-FULL = Size(messages=20_000, kills=96)
+FULL = Size(messages=20_000, kills=120)
 CI = Size(messages=6_000, kills=30)
 CI_APACHE = Size(messages=3_000, kills=10)
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import yaml
 
 from deploy.chaos.backlog import Backlog, measure, parked_why
 from deploy.chaos.killing import Killer, Kills
@@ -20,12 +19,14 @@ from deploy.chaos.receiving import Receivers
 from deploy.chaos.watching import Watch
 from deploy.local.ports import free_port
 from deploy.local.settings import StackSettings
-from deploy.local.supervisor import Stack, roster_file
+from deploy.local.supervisor import Stack
 from deploy.operations import Operations
 from deploy.reconciler.__main__ import collect, with_logs
 from deploy.reconciler.verdict import Result, differences, reconcile
 
 REST_SECONDS = 60.0
+# Of the roster: one that hears everything, one by the attending, one by primary care, one by where patients go.
+LISTENING = ("community-health-exchange", "summit-hospitalists", "lakeside-primary-care", "willow-creek-nursing")
 BROKER_MEMORY_MB = 6_000  # its log is read back at the end, so it must not begin anew
 AGAIN_SECONDS = 2.0
 
@@ -111,7 +112,7 @@ class Run:
     async def start(self) -> None:
         await self.receivers.start()
         async with Operations(self.stack.urls, issuer=self.stack.settings.url_of("issuer")) as operations:
-            await self.receivers.subscribe(operations, organisations())
+            await self.receivers.subscribe(operations, LISTENING)
 
     async def stop(self) -> None:
         await self.receivers.stop()
@@ -192,8 +193,3 @@ async def _storm(one: Run, seed: int, size: Size, victims: list[str]) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(one.offer.run(messages, size.rate))
         tasks.create_task(killer.run(victims, size.every_seconds, one.kills))
-
-
-def organisations() -> list[str]:
-    listed = yaml.safe_load(roster_file().read_text(encoding="utf-8"))["organisations"]
-    return [str(one["slug"]) for one in listed]

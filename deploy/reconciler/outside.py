@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from deploy.reconciler.books import Received, Record, Sent
 from shared.kafka import KafkaSettings
 
 FETCH = 5_000
-QUIET_POLLS = 10
+QUIET_POLLS = 20
 CLIENTS = 4
 STOP_SECONDS = 5.0
 
@@ -34,14 +34,18 @@ async def read_back(kafka: KafkaSettings, topics: Iterable[str]) -> tuple[Record
         async with _reader(kafka) as reader:
             await reader._client.set_topics(wanted)  # noqa: SLF001  (metadata of topics that nobody subscribed to)
             places = [TopicPartition(topic, p) for topic in wanted for p in reader.partitions_for_topic(topic) or ()]
-            ends = await reader.end_offsets(places)
-            left = {place: reached.get(place, 0) for place in places if ends[place] > reached.get(place, 0)}
-            records += [_record(one) async for one in _from(reader, left, ends)]
-            reached |= left
-            behind = sum(ends[place] > at for place, at in left.items())
+            at = {place: reached.get(place, 0) for place in places}
+            records += [_record(one) async for one in _from(reader, at)]
+            behind = sum(reader.highwater(place) is None or end_of(reader, place) > at[place] for place in places)
         if not behind:
             return tuple(records)
+        reached = at
     raise UnreadableLogError(f"{behind} partitions cannot be read to their ends")
+
+
+def end_of(reader: AIOKafkaConsumer, place: TopicPartition) -> int:
+    """The end as the last fetch told it: the embedded broker answers questions for ends wrongly."""
+    return int(reader.highwater(place) or 0)
 
 
 @asynccontextmanager
@@ -55,21 +59,21 @@ async def _reader(kafka: KafkaSettings) -> AsyncIterator[AIOKafkaConsumer]:
             await asyncio.wait_for(reader.stop(), STOP_SECONDS)
 
 
-async def _from(
-    reader: AIOKafkaConsumer, left: dict[TopicPartition, int], ends: Mapping[TopicPartition, int]
-) -> AsyncIterator[Any]:
-    """Records up to the ends; moves `left` along. Ends early when nothing comes for long."""
-    reader.assign(list(left))
-    for place, offset in left.items():
+async def _from(reader: AIOKafkaConsumer, at: dict[TopicPartition, int]) -> AsyncIterator[Any]:
+    """Records up to the ends; moves `at` along. Ends early when nothing comes for long."""
+    reader.assign(list(at))
+    for place, offset in at.items():
         reader.seek(place, offset)
     quiet = 0
-    while (waiting := [place for place, at in left.items() if at < ends[place]]) and quiet < QUIET_POLLS:
-        found = await reader.getmany(*waiting, timeout_ms=1_000, max_records=FETCH)
+    while quiet < QUIET_POLLS and any(
+        reader.highwater(place) is None or offset < end_of(reader, place) for place, offset in at.items()
+    ):
+        found = await reader.getmany(timeout_ms=500, max_records=FETCH)
         quiet = 0 if found else quiet + 1
         for place, several in found.items():
             for record in several:
                 yield record
-            left[place] = several[-1].offset + 1
+            at[place] = several[-1].offset + 1
 
 
 def _record(record: Any) -> Record:
