@@ -256,13 +256,14 @@ def _diagnosis(line: str, separators: Separators) -> dict[str, Any] | None:
     if not coded[1] or segment.text(21) == "D":
         return None
     rank = segment.text(15) or ""
-    return {
+    said = {
         "code": coded[1],
         "text": coded[2] or segment.text(4),
         "system": coded[3],
         "type": segment.text(6),
         "rank": int(rank) if rank.isdecimal() and len(rank) < 4 else None,  # noqa: PLR2004  (a rank, not a number)
     }
+    return {name: value for name, value in said.items() if value is not None}
 
 
 def _sortable(at: datetime) -> str:

@@ -27,17 +27,24 @@ IDENTIFY = "SELECT * FROM identify($1, $2, $3, $4, $5)"
 OPEN_GROUP = "SELECT * FROM open_group($1, $2, $3, $4, $5, $6, $7)"
 FACTS = "SELECT encounter_id, fact FROM encounter_fact WHERE encounter_id = ANY ($1)"
 
-# One statement for everything a group changes. A message that is read once more keeps its row and its key.
+# One statement for everything a group changes, one document a table: a driver encodes each element of an array on its
+# own. A message that is read once more keeps its row and its key.
 SAVE = """
-WITH keys AS (
+WITH told AS MATERIALIZED (
+    SELECT m.*, decode(m.digest, 'hex') AS sha256, r.raw
+    FROM jsonb_to_recordset($1) AS m (
+        place integer, id uuid, received_at timestamptz, feed text, control_id text, trigger text, outcome text,
+        reason text, code text, doubts text, patient_id text, encounter_id uuid, effects jsonb, digest text,
+        size integer, is_key boolean
+    ) JOIN unnest($2::bytea[]) WITH ORDINALITY AS r (raw, place) USING (place)
+), keys AS (
     INSERT INTO message_key (feed, control_id, sha256, message_id)
-    SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[])
+    SELECT feed, control_id, sha256, id FROM told WHERE is_key ORDER BY 1, 2, 3
 ), messages AS (
     INSERT INTO message AS m (id, received_at, feed, control_id, trigger, outcome, reason, code, doubts, patient_id,
                               encounter_id, effects, sha256, size, raw)
-    SELECT * FROM unnest($5::uuid[], $6::timestamptz[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[],
-                         $12::text[], $13::text[], $14::text[], $15::uuid[], $16::jsonb[], $17::bytea[], $18::int[],
-                         $19::bytea[])
+    SELECT id, received_at, feed, control_id, trigger, outcome, reason, code, doubts, patient_id,
+           encounter_id, effects, sha256, size, raw FROM told
     ON CONFLICT (id) DO UPDATE SET
         feed = excluded.feed, trigger = excluded.trigger, outcome = excluded.outcome, reason = excluded.reason,
         doubts = excluded.doubts, patient_id = excluded.patient_id, encounter_id = excluded.encounter_id,
@@ -45,17 +52,20 @@ WITH keys AS (
     WHERE m.outcome <> 'accepted'
 ), patients AS (
     INSERT INTO patient AS p (id, version, record)
-    SELECT * FROM unnest($20::text[], $21::int[], $22::jsonb[])
+    SELECT * FROM jsonb_to_recordset($3) AS t (id text, version integer, record jsonb)
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, record = excluded.record, updated_at = now()
 ), stays AS (
     INSERT INTO encounter AS e (id, authority, type, value, patient_id, feed, facility, version, status, state,
                                 announced)
-    SELECT * FROM unnest($23::uuid[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::jsonb[],
-                         $30::int[], $31::text[], $32::jsonb[], $33::jsonb[])
+    SELECT * FROM jsonb_to_recordset($4) AS t (
+        id uuid, authority text, type text, value text, patient_id text, feed text, facility jsonb, version integer,
+        status text, state jsonb, announced jsonb
+    )
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, status = excluded.status, state = excluded.state,
                                    announced = excluded.announced, updated_at = now()
 )
-INSERT INTO encounter_fact (encounter_id, message_id, fact) SELECT * FROM unnest($34::uuid[], $35::uuid[], $36::jsonb[])
+INSERT INTO encounter_fact (encounter_id, message_id, fact)
+SELECT * FROM jsonb_to_recordset($5) AS t (encounter_id uuid, message_id uuid, fact jsonb)
 """
 COUNT_DUPLICATES = """
 INSERT INTO duplicates AS d (feed, minute, trigger, count)
@@ -166,68 +176,66 @@ async def stays_by_id(connection: "Connection", ids: Sequence[UUID]) -> list[Sta
 async def save(connection: "Connection", chart: Chart, effects: Sequence[Effect], seal: Seal) -> None:
     stays = [stay for stay in chart.stays.values() if stay.fresh]
     facts = [
-        (stay.identity.id, message_id, orjson.dumps(fact.as_json()))
+        {"encounter_id": stay.identity.id, "message_id": message_id, "fact": fact.as_json()}
         for stay in stays
         for message_id, fact in stay.fresh
     ]
     patients = [
-        (p.id, p.version, orjson.dumps(record_as_json(p.record))) for p in chart.patients.values() if p.is_touched
+        {"id": patient.id, "version": patient.version, "record": record_as_json(patient.record)}
+        for patient in chart.patients.values()
+        if patient.is_touched
     ]
     await connection.execute(
         SAVE,
-        *_columns([_key_row(effect) for effect in effects if _is_told_again(effect)], 4),
-        *_columns([_message_row(effect, seal) for effect in effects], 15),
-        *_columns(patients, 3),
-        *_columns([_stay_row(stay) for stay in stays], 11),
-        *_columns(facts, 3),
+        orjson.dumps([_message_row(place, effect) for place, effect in enumerate(effects, 1)]),
+        [seal.close(effect.arrival.raw, effect.arrival.id) for effect in effects],
+        orjson.dumps(patients),
+        orjson.dumps([_stay_row(stay) for stay in stays]),
+        orjson.dumps(facts),
     )
 
 
-def _is_told_again(effect: Effect) -> bool:
-    """Only positive acknowledgements are answered from the store: what was refused is judged anew each time."""
-    return effect.verdict.code == "AA" and not effect.arrival.is_replay
-
-
-def _key_row(effect: Effect) -> tuple[object, ...]:
-    return (*effect.arrival.key, effect.arrival.id)
-
-
-def _message_row(effect: Effect, seal: Seal) -> tuple[object, ...]:
+def _message_row(place: int, effect: Effect) -> dict[str, object]:
     arrival, verdict = effect.arrival, effect.verdict
-    return (
-        arrival.id,
-        arrival.received,
-        arrival.feed_name,
-        arrival.control_id,
-        arrival.trigger,
-        verdict.outcome.value,
-        verdict.reason.value if verdict.reason else None,
-        verdict.code,
-        ",".join(arrival.doubts),
-        effect.patient_id,
-        effect.encounter_id,
-        orjson.dumps([{"event_id": draft.id, "type": draft.fact.TYPE} for draft in effect.drafts]),
-        arrival.digest,
-        len(arrival.raw),
-        seal.close(arrival.raw, arrival.id),
-    )
+    return {
+        "place": place,
+        "id": arrival.id,
+        "received_at": arrival.received,
+        "feed": arrival.feed_name,
+        "control_id": arrival.control_id,
+        "trigger": arrival.trigger,
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "code": verdict.code,
+        "doubts": ",".join(arrival.doubts),
+        "patient_id": effect.patient_id,
+        "encounter_id": effect.encounter_id,
+        "effects": [{"event_id": draft.id, "type": draft.fact.TYPE} for draft in effect.drafts],
+        "digest": arrival.digest.hex(),
+        "size": len(arrival.raw),
+        # Only positive acknowledgements are answered from the store: what was refused is judged anew each time.
+        "is_key": verdict.code == "AA" and not arrival.is_replay,
+    }
 
 
-def _stay_row(stay: Stay) -> tuple[object, ...]:
+def _stay_row(stay: Stay) -> dict[str, object]:
     visit = stay.identity.visit
-    return (
-        stay.identity.id,
-        visit.authority,
-        visit.type,
-        visit.value,
-        stay.patient_id,
-        stay.identity.feed,
-        _facility_json(stay.identity.facility),
-        stay.version,
-        stay.state.status.value,
-        stay.state.model_dump_json(exclude_defaults=True).encode(),
-        orjson.dumps([one.model_dump(mode="json", exclude_defaults=True) for one in stay.announced]),
-    )
+    return {
+        "id": stay.identity.id,
+        "authority": visit.authority,
+        "type": visit.type,
+        "value": visit.value,
+        "patient_id": stay.patient_id,
+        "feed": stay.identity.feed,
+        "facility": orjson.Fragment(_facility_json(stay.identity.facility)),
+        "version": stay.version,
+        "status": stay.state.status,
+        "state": orjson.Fragment(stay.state.model_dump_json(exclude_defaults=True)),
+        "announced": [
+            {"key": one.key, "kind": one.kind, "event_id": one.event_id, "at": one.at, "detail": one.detail}
+            for one in stay.announced
+        ],
+    }
 
 
 @lru_cache(maxsize=256)
