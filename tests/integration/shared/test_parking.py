@@ -133,7 +133,9 @@ async def test_a_survivors_merge_waits_for_the_retired_patients_events(story: St
         await story.heard(survivor, 1, 2)
 
 
-async def test_merges_of_one_batch_take_effect_in_whatever_order_its_partitions_come(story: Story, patient: str) -> None:
+async def test_merges_of_one_batch_take_effect_in_whatever_order_its_partitions_come(
+    story: Story, patient: str
+) -> None:
     pairs = [(f"{patient}-retired-{i}", f"{patient}-survivor-{i}") for i in range(24)]
     for retired, survivor in pairs:
         async with story.teller.transaction() as tx:
