@@ -10,7 +10,7 @@ from deploy.reconciler.books import Books, Received, Record, Stuck
 from deploy.reconciler.verdict import CHECKS, reconcile
 from tests.chaos.conftest import Rested
 
-pytestmark = pytest.mark.xdist_group("chaos")
+pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(600)]
 
 Spoil = Callable[[Books], Books]
 

@@ -15,7 +15,7 @@ from deploy.reconciler.books import Books, Finding
 from deploy.reconciler.verdict import reconcile
 from tests.chaos.conftest import Rested
 
-pytestmark = pytest.mark.xdist_group("chaos")
+pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(600)]
 
 INSERT = """
 INSERT INTO {schema}.outbox (event_id, topic, subject, epoch, sequence, type, headers, value, recorded, published_at)
