@@ -94,6 +94,8 @@ class Event:
     time: str
     recorded: datetime
     published: bool
+    in_log: bool = True
+    """False: it was published to a log that the broker has lost since, and no reader lacked it."""
     about: str = ""
     encounter_class: str = ""
     historical: bool = False

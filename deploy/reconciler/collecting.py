@@ -42,7 +42,8 @@ TASKS = "SELECT id::text, transition_id::text, status, version FROM transitions.
 PLANS = "SELECT transition_id::text, plan_id::text, plan_version FROM careplan.course"
 OUTBOX = """
 SELECT id AS row, event_id::text AS id, type, topic, subject, epoch, sequence, recorded,
-       published_at IS NOT NULL AS published, headers, value
+       published_at IS NOT NULL AS published, headers, value,
+       coalesce(o.log_id = (SELECT log_id FROM {service}.relay), true) AS in_log
 FROM {service}.outbox o ORDER BY o.id
 """
 MARKS = "SELECT consumer, source, topic, subject, epoch, sequence FROM {service}.watermark"
@@ -131,7 +132,7 @@ async def events(connection: "Connection") -> tuple[Event, ...]:
 def _event(service: str, row: "asyncpg.Record") -> Event:
     headers, value = orjson.loads(row["headers"]), orjson.loads(row["value"])
     about = value.get("encounter") or {}
-    columns = ("row", "id", "type", "topic", "subject", "epoch", "sequence", "recorded", "published")
+    columns = ("row", "id", "type", "topic", "subject", "epoch", "sequence", "recorded", "published", "in_log")
     return Event(
         **{name: row[name] for name in columns},
         source=service,

@@ -151,3 +151,13 @@ def test_every_comparison_is_tried() -> None:
 async def test_a_spoilt_entry_turns_it_red(rested: Rested, name: str, number: int) -> None:
     result = next(one for one in reconcile(SPOILT[name][number](rested.books)) if one.check.name == name)
     assert result.findings
+
+
+def test_a_log_that_began_anew_is_no_fault(rested: Rested) -> None:
+    """An in-memory broker was started again: what every reader had is not published a second time."""
+    stream = next(one.stream for one in rested.books.events if one.sequence > 2)
+    old = {one.id for one in rested.books.events if one.stream == stream and one.sequence <= 2}
+    events = tuple(replace(one, in_log=one.id not in old) for one in rested.books.events)
+    records = tuple(one for one in rested.books.records if one.event_id not in old)
+    results = reconcile(replace(rested.books, events=events, records=records))
+    assert [result.check.name for result in results if result.findings] == []

@@ -14,7 +14,9 @@ GOLDEN = Path(__file__).parent / "golden"
 
 
 def values(name: str) -> list[str]:
-    return (GOLDEN / f"{name}.jsonl").read_text().splitlines()
+    file = GOLDEN / f"{name}.jsonl"
+    assert file.exists(), f"{name} was never published: python -m deploy.reference --publish VERSION keeps values of it"
+    return file.read_text().splitlines()
 
 
 def lost(old: Any, new: Any, path: str = "") -> list[str]:
