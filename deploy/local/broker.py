@@ -43,10 +43,23 @@ def command(port: int) -> list[str]:
 
 async def log_id(kafka: KafkaSettings) -> str | None:
     """The id of the log the broker serves now, or None while it does not answer."""
+    if not await _listens(kafka):
+        return None
     try:
         return await log.log_id(kafka)
     except (KafkaError, OSError):
         return None
+
+
+async def _listens(kafka: KafkaSettings) -> bool:
+    """Whether the first of the bootstrap addresses takes connections: cheaper to ask than with a client."""
+    host, _, port = kafka.bootstrap.split(",")[0].rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 async def answers(kafka: KafkaSettings, seconds: float = START_SECONDS) -> str:

@@ -21,6 +21,7 @@ from shared.kafka import store
 from shared.kafka.applying import Applier, Handler
 from shared.kafka.draining import Drainer
 from shared.kafka.failures import FencedError, ParkingLimit, is_transient
+from shared.kafka.leaving import leave
 from shared.kafka.log import log_id
 from shared.kafka.progress import Progress
 from shared.kafka.records import Item, Record, packed_headers, read
@@ -37,7 +38,6 @@ BATCH = 500
 RETRY_HEAD_S = 15.0
 LONGEST_WAIT_S = 5.0
 LOG_CHECK_S = 2.0
-STOP_S = 5.0
 # A transient failure may hold a batch for long; the member must not be thrown out of its group meanwhile.
 MAX_POLL_INTERVAL_MS = 3_600_000
 
@@ -114,7 +114,7 @@ class Consumer:
                 await self._take_all(consumer)
             await self._poll(consumer)
         finally:
-            await _leave(consumer)
+            await leave(consumer)
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
         check_at = time.monotonic() + LOG_CHECK_S
@@ -273,19 +273,6 @@ class Consumer:
         self.progress.measure({place: end for place, end in ends.items() if end is not None})
         for topic, behind in self.progress.lag.items():
             metrics.CONSUMER_LAG.labels(self.name, topic).set(behind)
-
-
-async def _leave(consumer: AIOKafkaConsumer) -> None:
-    """Stops a client, but waits no longer than it may take: with its broker away aiokafka's stop() can hang, and it
-    swallows the cancellation by which `asyncio.wait_for` would give it up. The next one's instance id fences it off.
-    """
-    stopping = asyncio.ensure_future(consumer.stop())
-    await asyncio.wait({stopping}, timeout=STOP_S)
-    if not stopping.done():
-        log.warning("consumer.stop_abandoned")
-        stopping.cancel()
-    elif not stopping.cancelled() and (error := stopping.exception()) is not None:
-        log.warning("consumer.stop_failed", error=describe_error(error))
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
