@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from shared.kafka.leaving import leave
 from shared.kafka.settings import KafkaSettings
 
 
@@ -32,5 +33,5 @@ async def ends(kafka: KafkaSettings, places: Iterable[tuple[str, int]]) -> Mappi
     try:
         found = await reader.end_offsets(partitions)
     finally:
-        await reader.stop()
+        await leave(reader)
     return {(place.topic, place.partition): offset for place, offset in found.items()}

@@ -23,6 +23,7 @@ from aiokafka.partitioner import murmur2
 from shared import metrics
 from shared.kafka import relay_store
 from shared.kafka.gauges import gauge
+from shared.kafka.leaving import leave
 from shared.kafka.log import ends, log_id
 from shared.kafka.relay_store import Published, Row
 from shared.kafka.settings import KafkaSettings
@@ -119,8 +120,7 @@ class Relay:
             self.state.is_open = True
             await self._waves(producer, current)
         finally:
-            with suppress(KafkaError, TimeoutError):
-                await asyncio.wait_for(producer.stop(), 5.0)
+            await leave(producer)
 
     async def _open(self, current: str) -> None:
         """Opens on the log that was published to before, after taking back rows that this log has lost at its end."""
