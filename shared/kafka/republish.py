@@ -34,14 +34,13 @@ lacking AS (
     SELECT min(o.id) FROM held h JOIN mine USING (topic), old, outbox o
     WHERE h.log_id IS DISTINCT FROM old.log_id AND h.log_id IS DISTINCT FROM $5
       AND o.topic = h.topic AND (o.partition = h.partition OR o.partition IS NULL)
-    UNION ALL
-    SELECT min(o.id) FROM mine m JOIN outbox o USING (topic)
-    WHERE NOT EXISTS (SELECT 1 FROM held h WHERE h.topic = m.topic)
 )
 SELECT min(id) FROM lacking
 """
+# Topics that no service reads (a provider's own) are said again as far as they are kept: their readers' place is theirs.
 UNPUBLISH = """
-UPDATE outbox SET published_at = NULL, log_id = NULL, log_offset = NULL WHERE id >= $1 AND published_at IS NOT NULL
+UPDATE outbox SET published_at = NULL, log_id = NULL, log_offset = NULL
+WHERE published_at IS NOT NULL AND (id >= $1 OR topic <> ALL ($2::text[]))
 """
 OPEN = "UPDATE relay SET log_id = $1, opened_at = clock_timestamp() WHERE log_id IS DISTINCT FROM $1"
 
@@ -89,8 +88,6 @@ async def republish(connection: "Connection", log_id: str, positions: Sequence[P
         [p.next_offset for p in positions],
         log_id,
     )
-    rows = 0
-    if lowest is not None:
-        rows = int((await connection.execute(UNPUBLISH, lowest)).split()[-1])
+    status = await connection.execute(UNPUBLISH, lowest, sorted({p.topic for p in positions}))
     await connection.execute(OPEN, log_id)
-    return rows
+    return int(status.split()[-1])
