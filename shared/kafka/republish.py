@@ -37,7 +37,7 @@ lacking AS (
 )
 SELECT min(id) FROM lacking
 """
-# Topics that no service reads (a provider's own) are said again as far as they are kept: their readers' place is theirs.
+# Topics that no service reads (a provider's own) are said again as far as they are kept: their place is their reader's.
 UNPUBLISH = """
 UPDATE outbox SET published_at = NULL, log_id = NULL, log_offset = NULL
 WHERE published_at IS NOT NULL AND (id >= $1 OR topic <> ALL ($2::text[]))
