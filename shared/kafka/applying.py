@@ -53,7 +53,7 @@ def sort_batch(
 ) -> Sorted:
     """Pure: the fate of every event of the batch, in order."""
     out = Sorted()
-    for item in batch:
+    for item in in_turn(batch):
         event = item.event
         key = stream_of(event)
         verdict = judge(event, out.marks.get(key, known.get(key)), joins_late=joins_late)
@@ -76,6 +76,25 @@ def sort_batch(
             out.parked.append(item)
             out.blocks[event.subject] = why
     return out
+
+
+def in_turn(batch: Sequence[Parked]) -> Sequence[Parked]:
+    """The batch, with a survivor's events behind what they wait for where the batch brought both the other way round.
+
+    Partitions come in any order, so that is every other merge; parking them all would keep the drainer busy.
+    """
+    if not any(item.event.after for item in batch):
+        return batch
+    places = {(stream_of(item.event), item.event.epoch, item.event.sequence): n for n, item in enumerate(batch)}
+    put_off: set[str] = set()
+    first: list[Parked] = []
+    last: list[Parked] = []
+    for place, item in enumerate(batch):
+        barrier = barrier_of(item.event)
+        if barrier and places.get((barrier[0], barrier[1].epoch, barrier[1].sequence), -1) > place:
+            put_off.add(item.event.subject)
+        (last if item.event.subject in put_off else first).append(item)
+    return [*first, *last]
 
 
 def _obstacle(

@@ -103,6 +103,15 @@ def test_both_halves_of_a_merge_in_one_batch_apply_in_order() -> None:
     assert fate.fresh == batch
 
 
+def test_a_survivors_events_come_behind_what_they_wait_for_whatever_partition_was_first() -> None:
+    survivor = [numbered(1, "survivor", after=Barrier(subject="retired", sequence=2)), numbered(2, "survivor")]
+    retired = [numbered(1, "retired"), numbered(2, "retired")]
+    batch = [*survivor, numbered(1, "another"), *retired]
+    fate = sort_batch([Parked(event, b"", b"") for event in batch], {}, {}, joins_late=False)
+    assert fate.fresh == [batch[2], *retired, *survivor]
+    assert not fate.parked
+
+
 def test_events_behind_a_parked_one_are_parked_without_a_reason_of_their_own() -> None:
     fate = sort_batch([Parked(numbered(n), b"", b"") for n in (1, 2)], {}, {"p": "failed"}, joins_late=False)
     assert len(fate.parked) == 2
