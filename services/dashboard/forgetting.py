@@ -2,6 +2,8 @@
 
 import asyncio
 
+import asyncpg
+
 from services.dashboard.store import history
 from shared.postgres import Database
 from shared.telemetry import log
@@ -11,10 +13,14 @@ BETWEEN_S = 60.0
 
 
 async def forget_old_events(database: Database, days: int) -> None:
-    """Runs until cancelled."""
+    """Runs until cancelled. While the database is away it waits."""
     while True:
-        async with database.pool.acquire() as connection:
-            dropped = await history.forget(connection, days, AT_ONCE)
+        try:
+            async with database.pool.acquire() as connection:
+                dropped = await history.forget(connection, days, AT_ONCE)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            log.warning("old events wait to be dropped", exc_info=error)
+            dropped = 0
         if dropped:
             log.info("old events dropped", events=dropped)
         await asyncio.sleep(0 if dropped == AT_ONCE else BETWEEN_S)

@@ -20,7 +20,7 @@ from shared.events import Topic
 from shared.kafka import store
 from shared.kafka.applying import Applier, Handler
 from shared.kafka.draining import Drainer
-from shared.kafka.failures import FencedError, ParkingLimit, is_transient
+from shared.kafka.failures import TRANSIENT, FencedError, ParkingLimit, is_transient
 from shared.kafka.leaving import leave
 from shared.kafka.log import log_id
 from shared.kafka.progress import Progress
@@ -86,7 +86,7 @@ class Consumer:
                 await self._consume()
             except FencedError:
                 log.warning("consumer.fenced", consumer=self.name)
-            except (KafkaError, OSError) as error:
+            except (KafkaError, *TRANSIENT) as error:
                 self.progress.waiting()
                 log.warning("consumer.broker_away", consumer=self.name, error=describe_error(error))
             await asyncio.sleep(1.0)
