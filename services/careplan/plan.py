@@ -104,7 +104,7 @@ def _hear(courses: Courses, event: AnyEvent, catalogue: Catalogue, survivors: Su
     patient = course.transition.patient.id
     others = [c for k, c in courses.items() if k != transition.id and c.transition.patient.id == patient]
     if before.frame is None and course.frame is not None:
-        superseded = [c for c in others if c.is_held and not c.superseded_by and c.plan]
+        superseded = [c for c in others if c.is_held and not c.superseded_by and c.frame]
         course = _changed(course, replaces=_latest(superseded))
         yield from ((_changed(c, superseded_by=transition.id), "superseded at the next discharge") for c in superseded)
     revoked = course.transition.status is TransitionStatus.REVOKED
