@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from deploy.local.dying import end_with_parent
+from deploy.local.dying import ending_with_parent
 from deploy.local.settings import ROOT
 
 NAMES = ("mllp_load.py", "floor.py", "bare_pipeline.py")
@@ -73,12 +73,9 @@ async def send(port: int, load: Load, dump: Path | None = None) -> Sent:
 async def program(name: str, *arguments: str, environment: Mapping[str, str]) -> AsyncIterator[None]:
     """Runs one of the sticks' servers while the block lasts."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(folder() / name),
-        *arguments,
+        *ending_with_parent([sys.executable, str(folder() / name), *arguments], signal.SIGKILL),
         env={**os.environ, **environment},
         stdout=asyncio.subprocess.DEVNULL,
-        preexec_fn=end_with_parent(signal.SIGKILL),
     )
     try:
         yield

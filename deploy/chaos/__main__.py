@@ -5,6 +5,7 @@ CHAOS=ci for the bounded run, KAFKA=apache to have the broker among the killed, 
 
 import argparse
 import asyncio
+import faulthandler
 import logging
 import os
 import secrets
@@ -31,6 +32,7 @@ def main() -> int:
     console.print(f"seed {asked.seed}; {size.messages:,} messages, {size.offered:,} with duplicates, {size.rate:.0f}/s")
     console.print(shown(victims), highlight=False)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    faulthandler.dump_traceback_later(size.bound_seconds, exit=True)  # a run that hangs shows where
     try:
         outcome = asyncio.run(run(asked.folder, asked.seed, size, victims, Watch(console, size)))
     except (*EXPECTED, TookTooLongError) as error:

@@ -30,6 +30,16 @@ class Size:
         """How long offering takes when nothing stands still; the kills end before it does."""
         return max(self.offered / self.rate, (self.kills + 1) * self.every_seconds)
 
+    @property
+    def storm_seconds(self) -> float:
+        """By when everything must be acknowledged."""
+        return 2 * self.seconds + 120
+
+    @property
+    def bound_seconds(self) -> float:
+        """By when a run is over, with its start, its rest and the reading of the books."""
+        return self.storm_seconds + 300
+
 
 FULL = Size(messages=20_000, kills=120)
 CI = Size(messages=6_000, kills=30)

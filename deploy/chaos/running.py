@@ -164,7 +164,7 @@ async def run(folder: Path, seed: int, size: Size, victims: list[str], watch: Wa
         watch.begin(one)
         try:
             began = time.monotonic()
-            async with asyncio.timeout(2 * size.seconds + 120):
+            async with asyncio.timeout(size.storm_seconds):
                 await _storm(one, seed, size, victims)
             seconds = time.monotonic() - began
             watch.note("waiting for the backlog")

@@ -13,7 +13,7 @@ from uuid import uuid4
 from aiokafka.errors import KafkaError
 
 from deploy.local import ports
-from deploy.local.dying import end_with_parent
+from deploy.local.dying import ending_with_parent
 from shared.kafka import KafkaSettings, log
 
 START_SECONDS = 20.0
@@ -88,11 +88,10 @@ class EmbeddedBroker:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as output:
             self._process = await asyncio.create_subprocess_exec(
-                *command(self.port),
+                *ending_with_parent(command(self.port), signal.SIGTERM),
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
-                preexec_fn=end_with_parent(signal.SIGTERM),
             )
         return await answers(self.kafka)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
 
-from deploy.local.dying import end_with_parent
+from deploy.local.dying import ending_with_parent
 from deploy.local.pginstall import Owner
 from deploy.local.settings import ROOT
 
@@ -82,17 +82,13 @@ class Child:
         owner = self.program.owner
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self.program.command(),
+                *ending_with_parent(self.program.command(), self.program.stop_signal, uid=owner.uid, gid=owner.gid),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 cwd=self.program.cwd,
                 env={**os.environ, **self.program.environment},
-                user=owner.uid,
-                group=owner.gid,
-                extra_groups=[] if owner.uid is not None else None,
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then stops all in order
-                preexec_fn=end_with_parent(self.program.stop_signal),
             )
 
     async def keep(self) -> None:

@@ -14,7 +14,7 @@ import asyncpg
 from pydantic import SecretStr
 
 from deploy.local import ports
-from deploy.local.dying import end_with_parent
+from deploy.local.dying import ending_with_parent
 from deploy.local.keys import SERVICES, SUPERUSER, LocalKeys
 from deploy.local.pginstall import Owner, data_folder, programs
 from shared.postgres import PostgresSettings
@@ -101,15 +101,11 @@ class EmbeddedPostgres:
             raise ports.PortTakenError(self.port, "PostgreSQL", "HANDOFF_POSTGRES_PORT")
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self.command(),
-                user=self.owner.uid,
-                group=self.owner.gid,
-                extra_groups=[] if self.owner.uid is not None else None,
+                *ending_with_parent(self.command(), signal.SIGINT, uid=self.owner.uid, gid=self.owner.gid),
                 cwd=self.data,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=end_with_parent(signal.SIGINT),
             )
         await self.ready()
         await self.ensure_roles()

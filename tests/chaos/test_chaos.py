@@ -30,17 +30,19 @@ def test_the_same_holds_when_the_broker_is_among_the_killed(tmp_path: Path) -> N
 def chaos(folder: Path, **environment: str) -> None:
     seed = os.environ.get("SEED") or str(secrets.randbelow(1_000_000))
     command = [sys.executable, "-m", "deploy.chaos", "--seed", seed]
-    done = subprocess.run(
-        [*command, "--folder", str(folder / "stack"), "--report", str(folder / "report.md")],
-        env={**os.environ, "CHAOS": "ci", **environment},
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=BOUND_S,
-    )
-    sys.stdout.write(done.stdout)
-    assert done.returncode == 0, f"SEED={seed}\n{done.stdout[-4000:]}{done.stderr[-2000:]}"
+    log = folder / "said.log"
+    with log.open("w") as said:  # a run that hangs ends itself and says where: see deploy.chaos
+        done = subprocess.run(
+            [*command, "--folder", str(folder / "stack"), "--report", str(folder / "report.md")],
+            env={**os.environ, "CHAOS": "ci", **environment},
+            cwd=ROOT,
+            stdout=said,
+            stderr=said,
+            check=False,
+            timeout=BOUND_S,
+        )
+    sys.stdout.write(log.read_text())
+    assert done.returncode == 0, f"SEED={seed}\n{log.read_text()[-6000:]}"
     assert "# Chaos run: passed" in (folder / "report.md").read_text()
 
 

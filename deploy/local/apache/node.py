@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from deploy.local import broker, ports
-from deploy.local.dying import end_with_parent
+from deploy.local.dying import ending_with_parent
 from shared.kafka import KafkaSettings
 
 VERSION = "4.1.1"
@@ -62,11 +62,10 @@ class ApacheKafka:
         self._log.parent.mkdir(parents=True, exist_ok=True)
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *self.command(),
+                *ending_with_parent(self.command(), signal.SIGTERM),
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=end_with_parent(signal.SIGTERM),
             )
         try:
             return await broker.answers(self.kafka, START_SECONDS)
