@@ -44,6 +44,11 @@ DEAD_LETTERS = Counter("handoff_dead_letters", "Records that are no event of the
 MLLP_CONNECTIONS = Gauge("handoff_mllp_connections", "Open MLLP connections", ("feed",))
 MESSAGES = Counter("handoff_messages", "Messages received, by outcome", ("feed", "outcome"))
 MESSAGES_HELD = Gauge("handoff_messages_held", "Messages stored but not applied", ("feed",))
+UNKNOWN_CODES = Counter("handoff_unknown_codes", "Coded values that no map of the feed knows", ("feed", "field"))
+FEEDS_RELOADS = Counter("handoff_feeds_reloads", "Times the feeds file was read again, by outcome", ("outcome",))
+FEEDS_FILE_REFUSED = Gauge(
+    "handoff_feeds_file_refused", "1 while the feeds file is broken and older feeds are in force"
+)
 ACK_SECONDS = Histogram("handoff_ack_seconds", "From the frame's last byte to the acknowledgement", buckets=FAST)
 GROUP_MESSAGES = Histogram("handoff_group_messages", "Messages in one group commit", buckets=SIZES)
 

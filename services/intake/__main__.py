@@ -5,10 +5,9 @@ import sys
 
 import asyncpg
 import uvloop
-from pydantic import ValidationError
-from yaml import YAMLError
 
 from services.intake.app import build
+from services.intake.feed_file import BrokenFeedsError
 from services.intake.settings import Settings
 from shared.http import read_settings, serve
 from shared.telemetry import configure, describe_error
@@ -17,11 +16,8 @@ from shared.telemetry import configure, describe_error
 async def run(settings: Settings) -> None:
     try:
         app, background = await build(settings)
-    except (ValidationError, YAMLError) as error:
+    except BrokenFeedsError as error:
         sys.stderr.write(f"INTAKE_FEEDS_FILE: {settings.feeds_file} does not fit:\n{error}\n")
-        raise SystemExit(2) from None
-    except FileNotFoundError:
-        sys.stderr.write(f"INTAKE_FEEDS_FILE: saw {settings.feeds_file}, wants a readable file\n")
         raise SystemExit(2) from None
     except (OSError, asyncpg.PostgresError) as error:
         sys.stderr.write(f"intake: cannot reach the database: {describe_error(error)}\n")

@@ -12,7 +12,7 @@ from services.intake import log_store, store
 from services.intake.acknowledgement import acknowledge
 from services.intake.arrival import read_arrival
 from services.intake.describing import describe
-from services.intake.feeds import Feeds
+from services.intake.feeds import FeedDirectory
 from services.intake.message import Outcome, Reason
 from services.intake.receiving import Reception
 from services.intake.replaying import replay
@@ -52,7 +52,7 @@ class SkipRequest(StrictModel):
     version: int | None = None
 
 
-def messages_router(database: Database, feeds: Feeds, reception: Reception, seal: Seal) -> APIRouter:
+def messages_router(database: Database, feeds: FeedDirectory, reception: Reception, seal: Seal) -> APIRouter:
     router = APIRouter(tags=["messages"])
     _add_sending(router, feeds, reception)
     _add_looking(router, database)
@@ -61,7 +61,7 @@ def messages_router(database: Database, feeds: Feeds, reception: Reception, seal
     return router
 
 
-def _add_sending(router: APIRouter, feeds: Feeds, reception: Reception) -> None:
+def _add_sending(router: APIRouter, feeds: FeedDirectory, reception: Reception) -> None:
     @router.post("/messages")
     async def send(request: Request, _caller: Sender) -> Response:
         """Takes one message and answers its acknowledgement: 200 when positive, 422 when negative."""
@@ -119,7 +119,9 @@ def _add_raw(router: APIRouter, database: Database, seal: Seal) -> None:
         return Response(seal.open(row["raw"], message_id), media_type=HL7)
 
 
-def _add_deciding(router: APIRouter, database: Database, feeds: Feeds, reception: Reception, seal: Seal) -> None:
+def _add_deciding(
+    router: APIRouter, database: Database, feeds: FeedDirectory, reception: Reception, seal: Seal
+) -> None:
     @router.post("/messages/{message_id}/replay")
     async def replay_message(
         message_id: UUID, caller: Operator, request: Request, body: ReplayRequest | None = None
@@ -145,25 +147,8 @@ def _add_deciding(router: APIRouter, database: Database, feeds: Feeds, reception
         return {"id": message_id, "version": version, "outcome": Outcome.SKIPPED}
 
 
-def patients_router(database: Database, feeds: Feeds) -> APIRouter:
+def patients_router(database: Database) -> APIRouter:
     router = APIRouter(tags=["patients"])
-
-    @router.get("/feeds")
-    async def all_feeds(_caller: Reader) -> dict[str, Any]:
-        """Every configured feed, and others that were heard of in the last 24 hours, with their counts since then."""
-        async with database.pool.acquire() as connection:
-            counts = await log_store.feed_counts(connection)
-        known = {feed.name: feed for feed in feeds.feeds}
-        items = [
-            {
-                "feed": name,
-                "facility": known[name].facility if name in known else None,
-                "is_configured": name in known,
-                **{key: value for key, value in counts.get(name, {}).items() if key != "feed"},
-            }
-            for name in sorted({*known, *counts})
-        ]
-        return {"items": items}
 
     @router.get("/patients/{patient_id}")
     async def patient(patient_id: str, caller: Carer, request: Request) -> dict[str, Any]:

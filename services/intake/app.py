@@ -10,11 +10,14 @@ from fastapi import FastAPI
 from services.intake import operating
 from services.intake.api import messages_router, patients_router
 from services.intake.counting import Counting
-from services.intake.feeds import read_feeds
+from services.intake.feed_book import FeedBook
+from services.intake.feed_file import read_feeds_file
+from services.intake.feeds_api import feeds_router
 from services.intake.mllp import Listener
 from services.intake.receiving import Reception
 from services.intake.sealing import Seal
 from services.intake.settings import Settings
+from services.intake.unknown_store import keep_unknown_codes
 from shared.http import Check, NotReadyError, create_app, operations_router
 from shared.kafka import Consumer, Relay
 from shared.postgres import Database, open_database
@@ -26,9 +29,9 @@ MAINTAIN_EVERY_S = 3600.0
 async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitable[None]]]]:
     """The HTTP application and what runs beside it: listener with group commit, relay, counting, maintenance.
 
-    Raises OSError, ValueError or asyncpg.PostgresError when feeds or database can't be used.
+    Raises BrokenFeedsError, OSError or asyncpg.PostgresError when feeds or database can't be used.
     """
-    feeds = read_feeds(settings.feeds_file)
+    feeds = FeedBook(settings.feeds_file, read_feeds_file(settings.feeds_file))
     database = await open_database("intake", settings.postgres)
     seal = Seal(settings.raw_key_bytes)
     reception = Reception(database, seal)
@@ -47,7 +50,8 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
         settings=settings.http,
         routers=[
             messages_router(database, feeds, reception, seal),
-            patients_router(database, feeds),
+            feeds_router(database, feeds),
+            patients_router(database),
             operations_router(
                 database,
                 consumer=consumer,
@@ -66,7 +70,11 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
     async def maintain() -> None:
         await keep_partitions(database)
 
-    return app, [take_in, relay.run, consumer.run, Counting(database, feeds).run, maintain]
+    async def keep_unknown() -> None:
+        await keep_unknown_codes(database, feeds.unknown)
+
+    counting = Counting(database, feeds)
+    return app, [take_in, relay.run, consumer.run, counting.run, maintain, feeds.watch, keep_unknown]
 
 
 async def receive(listener: Listener, reception: Reception) -> None:

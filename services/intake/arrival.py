@@ -3,18 +3,21 @@
 import asyncio
 import hashlib
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from services.intake import er7, reading
-from services.intake.feeds import Feed, Feeds
+from services.intake.feeds import Acknowledging, Feed, FeedDirectory
 from services.intake.message import AdtMessage, Heading, Outcome, Reason, UnacceptableError, Verdict
+from services.intake.unknown_codes import unknown_codes
 from shared.events import uuid7
 
 UNKNOWN_FEED = "unknown"
 _NO_FEED_VERDICT = Verdict(Outcome.REJECTED, "AR", Reason.UNKNOWN_SENDER, 204, "MSH^1^3", "sender is not known here")
 _NO_HEADER_VERDICT = Verdict(Outcome.REJECTED, "AR", Reason.NO_HEADER, 100, "", "no MSH segment")
+_NOT_TAKEN_VERDICT = Verdict(Outcome.SKIPPED, reason=Reason.TRIGGER_NOT_TAKEN)
+_CONDITIONS = {Acknowledging.ORIGINAL: ("", ""), Acknowledging.ENHANCED: ("AL", "NE")}
 _FAILED_VERDICT = Verdict(Outcome.HELD, reason=Reason.RULE_FAILED)
 
 
@@ -61,7 +64,7 @@ class Arrival:
 
 
 def read_arrival(
-    raw: bytes, feeds: Feeds, host: str, *, message_id: UUID | None = None, received: datetime | None = None
+    raw: bytes, feeds: FeedDirectory, host: str, *, message_id: UUID | None = None, received: datetime | None = None
 ) -> Arrival:
     """Reads a message that came from `host`. Never raises for its content: what is wrong becomes the verdict."""
     arrival = Arrival(
@@ -86,7 +89,7 @@ def read_arrival(
     return arrival
 
 
-def _read(arrival: Arrival, feeds: Feeds, host: str) -> None:
+def _read(arrival: Arrival, feeds: FeedDirectory, host: str) -> None:
     message = er7.read(arrival.raw)
     arrival.heading = reading.heading_of(message)
     arrival.feed = feeds.find(*reading.sender_of(message), host)
@@ -95,8 +98,21 @@ def _read(arrival: Arrival, feeds: Feeds, host: str) -> None:
     if "MSH-18" in message.doubts and arrival.feed.fallback_charset != er7.FALLBACK_CHARSET:
         message = er7.read(arrival.raw, arrival.feed.fallback_charset)
     arrival.doubts = tuple(dict.fromkeys(message.doubts))
+    _follow_profile(arrival, arrival.heading, arrival.feed)
+    if not arrival.is_replay:
+        for place, code in unknown_codes(message, arrival.feed):
+            feeds.not_understood(arrival.feed, place, code)
     adt = reading.interpret(message, arrival.heading, arrival.feed, arrival.received, arrival.digest.hex())
     arrival.adt, arrival.doubts = adt, adt.doubts
+
+
+def _follow_profile(arrival: Arrival, heading: Heading, feed: Feed) -> None:
+    """What the feed's configuration says over the message: its acknowledgements, and whether it is taken at all."""
+    if feed.acknowledge is not Acknowledging.AS_ASKED:
+        accept, application = _CONDITIONS[feed.acknowledge]
+        arrival.heading = replace(heading, accept_condition=accept, application_condition=application)
+    if feed.triggers is not None and arrival.trigger not in feed.triggers:
+        raise UnacceptableError(_NOT_TAKEN_VERDICT)
 
 
 def spoiled_arrival(raw: bytes, reason: Reason) -> Arrival:

@@ -103,7 +103,8 @@ class Chart:
         effect.drafts += self._learn(patient, arrival, adt, is_retired=record_id != patient_id)
         if adt.visit and adt.fact:
             if stay is None:
-                identity = StayIdentity(uuid7(), adt.visit, arrival.feed.name, arrival.feed.facility)
+                place = arrival.feed.place((adt.fact.said.get("location") or {}).get("facility"))
+                identity = StayIdentity(uuid7(), adt.visit, arrival.feed.name, place)
                 stay = self.stays[adt.visit] = Stay(identity, patient_id)
             effect.encounter_id = stay.identity.id
             effect.drafts += _tell(stay, patient, arrival, adt, adt.fact)

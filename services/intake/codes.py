@@ -13,6 +13,9 @@ CLASSES: Mapping[str, EncounterClass] = {
     "S": EncounterClass.SHORT_STAY,
 }
 
+# HL7 table 0004, and V and S of the Direct to Alerts map.
+PATIENT_CLASSES = frozenset("BCEINOPRUVS")
+
 # NUBC FL17 -> FHIR discharge-disposition.
 DISPOSITIONS: Mapping[str, str] = {
     "01": "home",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
-from services.intake.feeds import Feeds
+from services.intake.feeds import FeedDirectory
 from shared.events import Draft
 from shared.events.operations import FeedCounted, TriggerCount
 from shared.metrics import MESSAGES_HELD
@@ -48,7 +48,7 @@ HELD = "SELECT feed, count(*) AS count FROM message WHERE outcome = 'held' GROUP
 class Counting:
     """Several replicas may count: who inserts a minute's row says its count."""
 
-    def __init__(self, database: Database, feeds: Feeds) -> None:
+    def __init__(self, database: Database, feeds: FeedDirectory) -> None:
         self._database = database
         self._feeds = feeds
 

@@ -1,19 +1,79 @@
 """Feeds: which sender is which hospital, and how to read what it sends. Configured in a YAML file."""
 
 import ipaddress
+from datetime import datetime, time, timedelta
+from enum import StrEnum
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Protocol, Self
 from zoneinfo import ZoneInfo
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from typing_extensions import override
 
+from services.intake.codes import PATIENT_CLASSES, disposition_of
 from shared.events.people import Facility
 
 DEFAULT_FEED = "default"
 ANY = "*"
+
+
+def _nubc(code: str) -> str:
+    if disposition_of(code, {}).nubc is None:
+        raise ValueError("is no code of NUBC FL17, such as 01, 03 or 20")
+    return code
+
+
+def _two_digits(code: object) -> object:
+    """YAML reads an unquoted 01 as the number 1."""
+    return f"{code:02d}" if isinstance(code, int) and not isinstance(code, bool) else code
+
+
+def _class(code: str) -> str:
+    if code not in PATIENT_CLASSES:
+        raise ValueError("is no code of HL7 table 0004, such as E, I or O")
+    return code
+
+
+def _zoned(facility: Facility) -> Facility:
+    try:
+        ZoneInfo(facility.time_zone)
+    except (LookupError, ValueError, OSError):
+        raise ValueError("time_zone is no IANA zone, such as America/Chicago") from None
+    return facility
+
+
+NubcCode = Annotated[str, BeforeValidator(_two_digits), AfterValidator(_nubc)]
+PatientClass = Annotated[str, AfterValidator(_class)]
+ZonedFacility = Annotated[Facility, AfterValidator(_zoned)]
+
+
+class Acknowledging(StrEnum):
+    """Which acknowledgements a feed gets: those its messages ask for (MSH-15, MSH-16), or always one of a mode."""
+
+    AS_ASKED = "as-asked"
+    ORIGINAL = "original"
+    ENHANCED = "enhanced"
+
+
+class Rhythm(BaseModel):
+    """How long a feed may usually be silent, by day and by night of its facility."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    quiet_minutes: int = Field(ge=1, le=10_080, description="Longest usual silence by day, in minutes.")
+    quiet_minutes_at_night: int | None = Field(
+        default=None, ge=1, le=10_080, description="The same outside the day's hours; default: as by day."
+    )
+    day: tuple[time, time] = Field(default=(time(7), time(19)), description="When the day begins and ends, local time.")
+
+    def longest_silence(self, local: time) -> timedelta:
+        """At this local time of the facility."""
+        begins, ends = self.day
+        is_day = begins <= local < ends if begins <= ends else not ends <= local < begins
+        by_night = self.quiet_minutes_at_night or self.quiet_minutes
+        return timedelta(minutes=self.quiet_minutes if is_day else by_night)
 
 
 class Sender(BaseModel):
@@ -32,12 +92,22 @@ class Feed(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="Name of the feed: in metrics, counts, the console.")
     senders: tuple[Sender, ...] = Field(default=(), description="Who sends on this feed.")
-    facility: Facility = Field(description="The facility, with its IANA time zone.")
+    facility: ZonedFacility = Field(description="The facility, with its IANA time zone.")
+    facilities: dict[str, ZonedFacility] = Field(
+        default_factory=dict, description="Facility as sent (PV1-3.4) -> facility, where a feed speaks for several."
+    )
     fallback_charset: str = Field(default="cp1252", description="Charset of undeclared bytes that are not UTF-8.")
     processing_ids: tuple[str, ...] = Field(default=("P",), description="MSH-11 values taken on this feed.")
+    triggers: frozenset[str] | None = Field(
+        default=None, description="Triggers taken (A01, SIU^S12); others are stored without effect. Default: all."
+    )
+    acknowledge: Acknowledging = Field(
+        default=Acknowledging.AS_ASKED, description="as-asked, or always original (AA) or enhanced (CA)."
+    )
+    rhythm: Rhythm | None = Field(default=None, description="How long this feed may usually be silent.")
     authorities: dict[str, str] = Field(default_factory=dict, description="Assigning authority as sent -> its name.")
-    dispositions: dict[str, str] = Field(default_factory=dict, description="PV1-36 as sent -> NUBC FL17 code.")
-    classes: dict[str, str] = Field(default_factory=dict, description="PV1-2 as sent -> HL7 table 0004 code.")
+    dispositions: dict[str, NubcCode] = Field(default_factory=dict, description="PV1-36 as sent -> NUBC FL17 code.")
+    classes: dict[str, PatientClass] = Field(default_factory=dict, description="PV1-2 as sent -> HL7 table 0004 code.")
 
     @field_validator("fallback_charset")
     @classmethod
@@ -48,15 +118,6 @@ class Feed(BaseModel):
             raise ValueError("is no charset that Python knows") from None
         return name
 
-    @field_validator("facility")
-    @classmethod
-    def _known_zone(cls, facility: Facility) -> Facility:
-        try:
-            ZoneInfo(facility.time_zone)
-        except (LookupError, ValueError, OSError):
-            raise ValueError("time_zone is no IANA zone") from None
-        return facility
-
     @override
     def __hash__(self) -> int:
         return hash(self.name)
@@ -65,12 +126,33 @@ class Feed(BaseModel):
     def zone(self) -> ZoneInfo:
         return ZoneInfo(self.facility.time_zone)
 
+    def place(self, code: str | None) -> Facility:
+        """The facility that a message names in its location; the feed's own where it names none that is mapped."""
+        return self.facilities.get(code or "", self.facility)
+
+    def longest_silence(self, at: datetime) -> timedelta | None:
+        """How long the feed may be silent at this instant; None where no rhythm is configured."""
+        return self.rhythm.longest_silence(at.astimezone(self.zone).time()) if self.rhythm else None
+
     def authority(self, namespace: str | None, universal_id: str | None = None) -> str:
         """The name of an assigning authority; the facility's own where the message names none."""
         for said in (universal_id, namespace):
             if said and said in self.authorities:
                 return self.authorities[said]
         return namespace or universal_id or self.facility.code
+
+
+class FeedDirectory(Protocol):
+    """Where the readers of messages look feeds up."""
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]: ...
+
+    def find(self, application: str, facility: str, host: str) -> Feed | None: ...
+
+    def named(self, name: str, facility: str) -> Feed | None: ...
+
+    def not_understood(self, feed: Feed, field: str, code: str) -> None: ...
 
 
 class Feeds(BaseModel):
@@ -108,6 +190,9 @@ class Feeds(BaseModel):
         if name == DEFAULT_FEED:
             return unknown_sender(facility)
         return next((feed for feed in self.feeds if feed.name == name), None)
+
+    def not_understood(self, feed: Feed, field: str, code: str) -> None:
+        """Nobody counts here: see FeedBook."""
 
 
 @lru_cache(maxsize=256)

@@ -35,6 +35,7 @@ class Reason(StrEnum):
     WRONG_PROCESSING_ID = "wrong-processing-id"
     UNSUPPORTED_TYPE = "unsupported-type"
     UNSUPPORTED_TRIGGER = "unsupported-trigger"
+    TRIGGER_NOT_TAKEN = "trigger-not-taken"
     NO_TRIGGER = "no-trigger"
     MISSING_PATIENT = "missing-patient"
     MISSING_RETIRED_PATIENT = "missing-retired-patient"

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from services.intake.acknowledgement import acknowledge
 from services.intake.arrival import Arrival, read_arrival, spoiled_arrival
-from services.intake.feeds import Feeds
+from services.intake.feeds import FeedDirectory
 from services.intake.framing import Decoded, Decoder, Frame, TooLarge, Truncated, framed
 from services.intake.message import Reason
 from services.intake.receiving import Reception
@@ -136,7 +136,7 @@ class Connection(asyncio.Protocol):
 class Listener:
     """Accepts senders, watches their timeouts, and drains on stop."""
 
-    def __init__(self, settings: MllpSettings, feeds: Feeds, reception: Reception) -> None:
+    def __init__(self, settings: MllpSettings, feeds: FeedDirectory, reception: Reception) -> None:
         self.settings = settings
         self.feeds = feeds
         self.reception = reception

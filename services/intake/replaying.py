@@ -4,7 +4,7 @@ from uuid import UUID
 
 from services.intake import log_store
 from services.intake.arrival import UNKNOWN_FEED, read_arrival
-from services.intake.feeds import Feeds
+from services.intake.feeds import FeedDirectory
 from services.intake.message import Verdict
 from services.intake.receiving import Reception
 from services.intake.sealing import Seal
@@ -17,7 +17,7 @@ ELSEWHERE = ""
 
 async def replay(
     database: Database,
-    feeds: Feeds,
+    feeds: FeedDirectory,
     reception: Reception,
     seal: Seal,
     message_id: UUID,

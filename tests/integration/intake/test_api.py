@@ -18,7 +18,7 @@ from tests.unit.intake.messages import adt, specimen
 async def client(intake: Intake, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
     routers = [
         messages_router(intake.database, intake.feeds, intake.reception, Seal(KEY)),
-        patients_router(intake.database, intake.feeds),
+        patients_router(intake.database),
     ]
     async with (
         issuing(tmp_path_factory.mktemp("issuer")) as (_, tokens),
@@ -124,13 +124,3 @@ async def test_patients_and_encounters_are_shown_and_audited(client: Client, int
         "patient.read",
         "encounter.read",
     ]
-
-
-async def test_feeds_are_listed_with_what_they_sent(client: Client, intake: Intake) -> None:
-    sender = await intake.sender()
-    await sender.send(adt("A01"))
-    await sender.send(adt("A01", facility="NOWHERE"))
-    feeds = {feed["feed"]: feed for feed in (await client.ask("GET", "/feeds", Role.OPS)).body["items"]}
-    assert set(feeds) == {"default", "general-hospital", "lakeside", "st-brigid"}
-    assert (feeds["default"]["is_configured"], feeds["default"]["accepted"]) == (False, 1)
-    assert (feeds["general-hospital"]["accepted"], "accepted" in feeds["lakeside"]) == (1, False)
