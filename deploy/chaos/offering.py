@@ -11,8 +11,9 @@ from random import Random
 
 from deploy.chaos.plan import Size
 from deploy.simulator.schedule import Planned, Schedule
-from deploy.simulator.sending import Connection, SentLog, send_until_acknowledged
+from deploy.simulator.sending import SentLog, send_until_acknowledged
 from deploy.simulator.settings import SimulatorSettings
+from shared.mllp import MllpClient, MllpTarget
 
 CONNECTIONS = 12
 STAY_SECONDS = 60.0
@@ -52,7 +53,7 @@ class Offer:
         self.offered = 0
         self.acknowledged = 0
         self.resent = 0
-        self._connections = [Connection(host, port) for _ in range(CONNECTIONS)]
+        self._connections = [MllpClient(MllpTarget(host, port)) for _ in range(CONNECTIONS)]
         self._queues: list[asyncio.Queue[Planned | None]] = [asyncio.Queue() for _ in range(CONNECTIONS)]
         self._under_way: set[str] = set()
         self._log = SentLog(log)
@@ -85,10 +86,10 @@ class Offer:
             self._queues[place].put_nowait(message)
             self.offered += 1
 
-    async def _send(self, connection: Connection, queue: asyncio.Queue[Planned | None]) -> None:
+    async def _send(self, connection: MllpClient, queue: asyncio.Queue[Planned | None]) -> None:
         while (message := await queue.get()) is not None:
             self._under_way.add(message.control_id)
-            ack, tries = await send_until_acknowledged(connection, message.payload, message.control_id)
+            ack, tries = await send_until_acknowledged(connection, message.payload)
             self._log.note(
                 feed=message.feed, trigger=message.trigger, control_id=message.control_id, visit=message.visit,
                 ack=ack.code, tries=tries,

@@ -13,7 +13,7 @@ from deploy.local.instance import AlreadyRunningError
 from deploy.local.ports import PortTakenError
 from deploy.local.postgres import PostgresError
 from deploy.operations import CallFailedError
-from deploy.simulator.sending import NoAckError
+from shared.mllp import NoAckError
 
 app = typer.Typer(
     name="handoff",

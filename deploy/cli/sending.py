@@ -12,7 +12,7 @@ from rich.tree import Tree
 from deploy.cli import stack
 from deploy.cli.output import Json, console, fail, print_json
 from deploy.operations import Operations
-from deploy.simulator.sending import Ack, Connection
+from shared.mllp import Ack, MllpClient, MllpTarget
 
 FOUND_SECONDS = 5.0
 QUIET_SECONDS = 2.0
@@ -65,7 +65,7 @@ def sampled() -> list[bytes]:
 
 
 async def _send(found: stack.RunningStack, payloads: list[bytes], *, quiet: bool) -> list[dict[str, Any]]:
-    connection = Connection(*found.mllp)
+    connection = MllpClient(MllpTarget(*found.mllp))
     results = []
     async with found.operations() as operations:
         for payload in payloads:
@@ -77,7 +77,7 @@ async def _send(found: stack.RunningStack, payloads: list[bytes], *, quiet: bool
     return results
 
 
-async def _one(operations: Operations, connection: Connection, payload: bytes) -> dict[str, Any]:
+async def _one(operations: Operations, connection: MllpClient, payload: bytes) -> dict[str, Any]:
     ack = await connection.send(payload)
     told: dict[str, Any] = {"control_id": ack.control_id, "ack": ack.code, "text": ack.text}
     message = await _stored(operations, ack)

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 from deploy.simulator.schedule import Planned, Schedule
-from deploy.simulator.sending import Ack, Connection, SentLog, send_until_acknowledged
+from deploy.simulator.sending import SentLog, send_until_acknowledged
 from deploy.simulator.settings import SimulatorSettings
+from shared.mllp import Ack, MllpClient, MllpTarget
 
 QUEUE = 500
 
@@ -60,9 +61,9 @@ async def _feed(
     log: SentLog,
     told: Callable[[Tally], None],
 ) -> None:
-    connection = Connection(settings.host, settings.port)
+    connection = MllpClient(MllpTarget(settings.host, settings.port))
     while (planned := await queue.get()) is not None:
-        ack, tries = await send_until_acknowledged(connection, planned.payload, planned.control_id)
+        ack, tries = await send_until_acknowledged(connection, planned.payload)
         tally.count(planned, ack, tries)
         log.note(
             feed=planned.feed, trigger=planned.trigger, control_id=planned.control_id, visit=planned.visit,

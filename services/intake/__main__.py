@@ -12,6 +12,9 @@ from services.intake.settings import Settings
 from shared.http import read_settings, serve
 from shared.telemetry import configure, describe_error
 
+# Beyond the drain: for what is being committed when its time is over.
+LAST_WORDS_S = 1.0
+
 
 async def run(settings: Settings) -> None:
     try:
@@ -25,7 +28,7 @@ async def run(settings: Settings) -> None:
     # What lives as long as the process need not be looked through each time, and a group leaves little behind.
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
-    await serve(app, settings.http, *background)
+    await serve(app, settings.http, *background, patience_s=settings.mllp.drain_timeout_s + LAST_WORDS_S)
 
 
 def main() -> None:

@@ -84,10 +84,12 @@ async def receive(listener: Listener, reception: Reception) -> None:
     try:
         await asyncio.wait({committing, listening}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        ends = asyncio.get_running_loop().time() + listener.settings.drain_timeout_s
         listening.cancel()
         with suppress(asyncio.CancelledError):
             await listening
-        await reception.drain(listener.settings.drain_timeout_s)
+        # What came over HTTP and what was spoiled has no connection that waits for it.
+        await reception.drain(max(0.0, ends - asyncio.get_running_loop().time()))
         committing.cancel()
         with suppress(asyncio.CancelledError):
             await committing

@@ -12,6 +12,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from typing_extensions import override
 
+from services.intake.certificates import ClientCertificate
 from services.intake.codes import PATIENT_CLASSES, disposition_of
 from shared.events.people import Facility
 
@@ -108,6 +109,12 @@ class Feed(BaseModel):
     authorities: dict[str, str] = Field(default_factory=dict, description="Assigning authority as sent -> its name.")
     dispositions: dict[str, NubcCode] = Field(default_factory=dict, description="PV1-36 as sent -> NUBC FL17 code.")
     classes: dict[str, PatientClass] = Field(default_factory=dict, description="PV1-2 as sent -> HL7 table 0004 code.")
+    certificates: tuple[ClientCertificate, ...] = Field(
+        default=(), description="Client certificates that may send on this feed over MLLP; with none, any sender may."
+    )
+    max_per_second: float | None = Field(
+        default=None, gt=0, description="Messages a second taken over MLLP; a faster feed is read more slowly."
+    )
 
     @field_validator("fallback_charset")
     @classmethod

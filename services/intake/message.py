@@ -31,6 +31,7 @@ class Reason(StrEnum):
     FRAME_TOO_LARGE = "frame-too-large"
     FRAME_TIMEOUT = "frame-timeout"
     UNKNOWN_SENDER = "unknown-sender"
+    SENDER_NOT_CERTIFIED = "sender-not-certified"
     UNSUPPORTED_VERSION = "unsupported-version"
     WRONG_PROCESSING_ID = "wrong-processing-id"
     UNSUPPORTED_TYPE = "unsupported-type"

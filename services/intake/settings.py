@@ -24,10 +24,23 @@ class MllpSettings(BaseModel):
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=2575, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     max_connections: int = Field(default=500, ge=1, description="Connections at the same time; more are closed.")
+    max_connections_per_host: int = Field(default=100, ge=1, description="As many from one address; more are closed.")
+    max_per_second: float | None = Field(
+        default=None,
+        gt=0,
+        description="Messages a second that are read from one connection; none: as fast as it sends.",
+    )
     max_frame_bytes: int = Field(default=5 * 1024 * 1024, ge=4096, description="Longest message taken.")
     idle_timeout_s: float = Field(default=600.0, gt=0, description="A connection without a message is closed after it.")
     frame_timeout_s: float = Field(
         default=60.0, gt=0, description="A frame must be complete this long after its start."
+    )
+    handshake_timeout_s: float = Field(default=10.0, gt=0, description="A TLS handshake must be done by then.")
+    unread_timeout_s: float = Field(
+        default=60.0, gt=0, description="A sender who does not read its answers for so long is cut off."
+    )
+    keepalive_s: int = Field(
+        default=60, ge=1, description="A silent connection is probed after it; a dead one is found in about twice that."
     )
     max_unanswered: int = Field(default=32, ge=1, description="Messages of one connection that may await their answer.")
     drain_timeout_s: float = Field(default=10.0, gt=0, description="On stop, how long answers are awaited.")

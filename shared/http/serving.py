@@ -22,15 +22,17 @@ BACKLOG = 2048
 Background = Callable[[], Awaitable[None]]
 
 
-async def serve(app: FastAPI, settings: HttpSettings, *background: Background) -> None:
+async def serve(app: FastAPI, settings: HttpSettings, *background: Background, patience_s: float | None = None) -> None:
     """Serves until SIGTERM or SIGINT: then background work is cancelled and open requests are let finish.
 
     A failure in any background work ends the process with exit code 1, for the supervisor to start it anew: half a
     service is worse than none. `app.state.stopping` is set when the end begins, for streams to close themselves;
-    setting it begins the end.
+    setting it begins the end. `patience_s` is what background work may take to end after it was cancelled; by default
+    as long as open requests get.
     """
     if unguarded := [route.path for route in guarded_routes(app) if not route.declared]:
         raise RuntimeError(f"routes without a policy: {', '.join(unguarded)}")
+    patience = settings.drain_seconds if patience_s is None else patience_s
     listener = _listen(app.state.service, settings)
     stopping = asyncio.Event()
     app.state.stopping = stopping
@@ -41,7 +43,7 @@ async def serve(app: FastAPI, settings: HttpSettings, *background: Background) -
             work = [
                 group.create_task(_run(task), name=getattr(task, "__qualname__", "background")) for task in background
             ]
-            group.create_task(_stop_when_told(stopping, server, work, settings.drain_seconds))
+            group.create_task(_stop_when_told(stopping, server, work, patience))
             await server.serve(sockets=[listener])
             stopping.set()
     except BaseExceptionGroup as failed:

@@ -11,7 +11,8 @@ from deploy.local.ports import free_port
 from deploy.local.settings import StackSettings
 from deploy.local.supervisor import Stack
 from deploy.operations import Operations
-from deploy.simulator.sending import Ack, Connection, send_until_acknowledged
+from deploy.simulator.sending import send_until_acknowledged
+from shared.mllp import Ack, MllpClient, MllpTarget
 from tests.support.servers import reachable_folder
 
 
@@ -40,12 +41,11 @@ class StackDriver:
         self.heard = heard
         self.settings = stack.settings
         self.urls = stack.urls
-        self.connection = Connection(stack.settings.host, stack.settings.mllp_port)
+        self.connection = MllpClient(MllpTarget(stack.settings.host, stack.settings.mllp_port))
 
     async def send(self, payload: bytes) -> Ack:
         """Over MLLP, again until it is acknowledged."""
-        control_id = payload.split(b"\r", 1)[0].split(b"|")[9].decode()
-        ack, _tries = await send_until_acknowledged(self.connection, payload, control_id)
+        ack, _tries = await send_until_acknowledged(self.connection, payload)
         return ack
 
     @asynccontextmanager

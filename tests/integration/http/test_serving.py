@@ -43,10 +43,10 @@ asyncio.run(serve(app, settings.http, watch, fail))
 """
 
 
-def start(port: int, **more: str) -> "subprocess.Popen[str]":
+def start(port: int, *, code: str = WARD, **more: str) -> "subprocess.Popen[str]":
     environment = {**os.environ, "WARD_HTTP__PORT": str(port), **more}
     return subprocess.Popen(
-        [sys.executable, "-c", WARD],
+        [sys.executable, "-c", code],
         env=environment,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -119,3 +119,20 @@ async def test_a_route_without_a_policy_is_never_served() -> None:
     app = create_app("ward", database=None, settings=settings, routers=[router])
     with pytest.raises(RuntimeError, match="routes without a policy: /forgotten"):
         await serve(app, settings)
+
+
+LONG_WORD = WARD.replace(
+    'print("watch ended", flush=True)',
+    "ends = asyncio.Event(); asyncio.get_running_loop().call_later(2.0, ends.set); await ends.wait(); "
+    'print("watch drained", flush=True)',
+).replace("serve(app, settings.http, watch, fail)", "serve(app, settings.http, watch, patience_s=20)")
+
+
+def test_background_work_gets_the_time_it_asks_for_to_end() -> None:
+    port = free_port()
+    process = start(port, code=LONG_WORD, WARD_HTTP__DRAIN_SECONDS="1")
+    wait_until_alive(process, port)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=15)
+    assert (process.returncode, err) == (0, "")
+    assert "watch drained" in out

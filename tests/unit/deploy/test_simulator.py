@@ -6,8 +6,8 @@ import pytest
 
 from deploy.simulator.hospital import delivered
 from deploy.simulator.schedule import Planned, Schedule
-from deploy.simulator.sending import NoAckError, read_ack
 from deploy.simulator.settings import SimulatorSettings
+from shared.mllp import NoAckError, read_ack
 
 SETTINGS = SimulatorSettings(seed=7, patients=400, rate=20, start="2026-03-02T15:00:00+00:00")
 

@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.framing import EXCERPT_BYTES, Decoder, Frame, TooLarge, Truncated, framed
+from shared.mllp.framing import EXCERPT_BYTES, Decoder, Frame, TooLarge, Truncated, framed
 
 MOST = 10_000
 PAYLOAD = st.binary(max_size=60).map(lambda raw: raw.replace(b"\x0b", b"").replace(b"\x1c", b""))
