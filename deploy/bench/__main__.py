@@ -45,7 +45,7 @@ async def _measure(rows: tuple[str, ...], sustained_s: float, seconds: float, st
         "latency": lambda ground: taking_in.latency(ground, report, seconds=3 * seconds),
         "sustained": lambda ground: end_to_end.sustained(ground, report, seconds=sustained_s),
         "bare": lambda ground: end_to_end.beside_the_bare(ground, report, messages=int(800 * seconds)),
-        "growth": lambda ground: growth.cost(ground, report, stays=stays, seconds=seconds),
+        "growth": lambda ground: growth.cost(ground, report, stays=stays, messages=int(300 * seconds)),
     }
     columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:

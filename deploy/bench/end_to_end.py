@@ -28,7 +28,7 @@ async def sustained(ground: Ground, report: Report, *, seconds: float) -> None:
     await ground.drained()
     (began,) = await ground.query("SELECT clock_timestamp() AS at")
     backlog, memory = Series("waiting events", "events"), Series("resident memory", "MB")
-    sending = asyncio.create_task(tools.send(ground.mllp_port, Load(20, int(RATE * seconds), seed=500, rate=RATE)))
+    sending = asyncio.create_task(tools.offer(ground.mllp_port, Load(20, int(RATE * seconds), seed=500, rate=RATE)))
     start = time.monotonic()
     while not sending.done():
         await asyncio.wait([sending], timeout=SAMPLE_S)
@@ -76,7 +76,7 @@ async def beside_the_bare(ground: Ground, report: Report, *, messages: int) -> N
 
 async def _carry(ground: Ground, port: int, messages: int, *, seed: int, bare: bool) -> float:
     start = time.monotonic()
-    await tools.send(port, Load(50, messages, seed=seed))
+    await tools.offer(port, Load(50, messages, seed=seed))
     if bare:
         await _still(ground)
     else:

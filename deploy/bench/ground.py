@@ -1,7 +1,6 @@
 """What is measured, and what it is measured against, on one PostgreSQL and one broker of the bench's own."""
 
 import asyncio
-import os
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -20,16 +19,8 @@ from deploy.local.settings import SERVICES, StackSettings
 from deploy.local.supervisor import Stack
 from deploy.operations import Operations
 
-ROSTER = """version: 1
-organisations:
-  - slug: bench-hospitalists
-    name: Bench Hospitalists
-    practitioners: ["1987654321"]
-  - slug: bench-primary-care
-    name: Bench Primary Care
-    practitioners: ["1234567893"]
-"""
-ORGANISATIONS = ("bench-hospitalists", "bench-primary-care")
+# Of the demo roster: one that hears everything, one by the attending, one by primary care, one by where patients go.
+ORGANISATIONS = ("community-health-exchange", "summit-hospitalists", "lakeside-primary-care", "willow-creek-nursing")
 MEGABYTE = 1 << 20
 
 
@@ -76,14 +67,13 @@ class Ground:
             await asyncio.sleep(0.2)
         return time.monotonic() - start
 
-    async def multiply(self, statements: Sequence[str], stays: int) -> None:
-        """Fills the tables: each statement on one connection, the first with the number of stays."""
-        connection = await self.stack.server.connect()
-        try:
-            for number, sql in enumerate(statements):
-                await connection.execute(sql, *([stays] if number == 0 else []), timeout=600)
-        finally:
-            await connection.close()
+    async def published(self, service: str, seconds: float = 120) -> None:
+        """Waits until everything that this service said is in Kafka."""
+        start = time.monotonic()
+        while (await self.query(f"SELECT count(*) AS n FROM {service}.outbox WHERE published_at IS NULL"))[0]["n"]:
+            if time.monotonic() - start > seconds:
+                raise TimeoutError(f"{service} has not published everything after {seconds:.0f} s")
+            await asyncio.sleep(0.1)
 
     async def query(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         connection = await self.stack.server.connect()
@@ -200,9 +190,6 @@ async def prepared() -> AsyncIterator[Ground]:
 
 def _settings(folder: Path) -> StackSettings:
     folder.chmod(0o755)  # PostgreSQL's own user passes through it
-    roster = folder / "roster.yaml"
-    roster.write_text(ROSTER)
-    os.environ["NOTIFICATIONS_ROSTER_FILE"] = str(roster)
     ports: dict[str, Any] = {name: free_port() for name in StackSettings.model_fields if name.endswith("_port")}
     return StackSettings(
         run_folder=folder, simulate=False, sample_provider=False, demo=False, broker_memory_mb=4_000,

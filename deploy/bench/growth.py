@@ -1,51 +1,110 @@
-"""What a full database costs: the same work on few and on a million stored stays."""
+"""What a full database costs: every step's work on a small stack and on one with a million stored stays."""
 
+import asyncio
+import time
 from statistics import median
+from typing import NamedTuple
+
+from rich.console import Console
 
 from deploy.bench import tools
 from deploy.bench.figures import Figure, Report
-from deploy.bench.ground import Ground
+from deploy.bench.ground import Ground, prepared
+from deploy.bench.multiplying import multiply
 from deploy.bench.tools import Load
 
 ASKED_SLOWER_PERCENT = 20.0
-RUNS = 5
+PAIRS = 5
+CONSUMERS = ("transitions", "careplan", "notifications", "dashboard")
+HOW_FAR = """
+SELECT coalesce(sum(next_offset), 0)::bigint AS moved, coalesce(sum(fence), 0)::bigint AS claims FROM {service}.position
+"""
+LOOK_S, STILL_S = 0.02, 1.0
+LONGEST_S = 120.0
 
-# A stored stay of the load client's, multiplied with ids and numbers of its own in every table that intake keeps.
-MULTIPLY = (
-    """CREATE TEMP TABLE copy AS SELECT n, gen_random_uuid() AS encounter, 'g-' || gen_random_uuid() AS patient,
-              gen_random_uuid() AS message FROM generate_series(1, $1::int) n""",
-    "INSERT INTO intake.patient_key (id) SELECT patient FROM copy ORDER BY patient",
-    """INSERT INTO intake.patient (id, version, record)
-       SELECT patient, 1, (SELECT record FROM intake.patient LIMIT 1) FROM copy""",
-    """INSERT INTO intake.identifier (authority, type, value, patient_id)
-       SELECT 'GROWTH', 'MR', n::text, patient FROM copy""",
-    """INSERT INTO intake.encounter (id, authority, type, value, patient_id, feed, facility, version, status, state,
-                                     announced)
-       SELECT c.encounter, 'GROWTH', 'VN', c.n::text, c.patient, e.feed, e.facility, e.version, e.status, e.state,
-              e.announced
-       FROM copy c, (SELECT * FROM intake.encounter WHERE status = 'finished' LIMIT 1) e""",
-    """INSERT INTO intake.message_key (feed, control_id, sha256, message_id)
-       SELECT 'growth', c.n::text, sha256(c.n::text::bytea), c.message FROM copy c""",
-    """INSERT INTO intake.encounter_fact (encounter_id, message_id, fact)
-       SELECT c.encounter, c.message, f.fact FROM copy c, (SELECT fact FROM intake.encounter_fact LIMIT 1) f""",
-    """INSERT INTO intake.stream (topic, subject, epoch, sequence)
-       SELECT 'care.encounters.v1', patient, 1, 5 FROM copy""",
-    "ANALYZE intake.encounter, intake.patient, intake.identifier, intake.message_key, intake.stream",
-)
+Rates = dict[str, float]
 
 
-async def cost(ground: Ground, report: Report, *, stays: int, seconds: float) -> None:
-    """Medians of five runs: messages/s on the small database against the grown one."""
+class HowFar(NamedTuple):
+    """Events taken into effect, and how often partitions were claimed: that is when a consumer begins."""
+
+    moved: int
+    claims: int
+
+
+async def cost(small: Ground, report: Report, *, stays: int, messages: int) -> None:
+    """Medians of five interleaved pairs, a step each: intake's messages/s, and each consumer's events/s.
+
+    Every step works alone, so that none hides behind another.
+    """
+    async with prepared() as grown:
+        for ground in (small, grown):  # both warm, and with rows to copy
+            await ground.everything()
+            await tools.offer(ground.mllp_port, Load(20, messages, seed=900))
+            await ground.drained()
+        await _fill(grown, stays)
+        pairs = [await _pair(small, grown, number, messages) for number in range(PAIRS)]
+        await small.only()
+    for step in pairs[0][0]:
+        slower = 100 * (1 - median(after[step] / before[step] for before, after in pairs))
+        before, after = (median(pair[which][step] for pair in pairs) for which in (0, 1))
+        report.tell(
+            Figure(f"{step}: slower with {stays:,} stored stays", slower, "%", ASKED_SLOWER_PERCENT, "less",
+                   f"{before:.0f}/s before, {after:.0f}/s after")
+        )  # fmt: skip
+
+
+async def _fill(ground: Ground, stays: int) -> None:
+    await ground.only()
+    console = Console(stderr=True)
+    connection = await ground.stack.server.connect()
+    try:
+        async for table in multiply(connection, stays):
+            console.print(f"  {stays:,} stays in {table}", highlight=False)
+    finally:
+        await connection.close()
+
+
+async def _pair(small: Ground, grown: Ground, number: int, messages: int) -> tuple[Rates, Rates]:
+    """Which of them goes first changes from pair to pair."""
+    load = Load(20, messages, seed=910 + number)
+    rates: dict[bool, Rates] = {}
+    for is_grown in (bool(number % 2), not number % 2):
+        rates[is_grown] = await _step_by_step(grown if is_grown else small, load)
+    return rates[False], rates[True]
+
+
+async def _step_by_step(ground: Ground, load: Load) -> Rates:
     await ground.only("intake")
-    small = [(await tools.send(ground.mllp_port, _load(900 + n, seconds))).per_second for n in range(RUNS)]
-    await ground.multiply(MULTIPLY, stays)
-    grown = [(await tools.send(ground.mllp_port, _load(950 + n, seconds))).per_second for n in range(RUNS)]
-    slower = 100 * (1 - median(grown) / median(small))
-    report.tell(
-        Figure(f"slower with {stays:,} stored stays", slower, "%", ASKED_SLOWER_PERCENT, "less",
-               f"{median(small):.0f}/s before, {median(grown):.0f}/s after")
-    )  # fmt: skip
+    rates = {"intake": (await tools.offer(ground.mllp_port, load)).per_second}
+    await ground.published("intake")
+    for service in CONSUMERS:
+        rates[service] = await _consuming(ground, service)
+        await ground.published(service)
+    await ground.only()
+    return rates
 
 
-def _load(seed: int, seconds: float) -> Load:
-    return Load(50, 500_000, seed=seed, seconds=seconds)
+async def _consuming(ground: Ground, service: str) -> float:
+    """Events/s from when it has claimed its partitions to its last step forward."""
+    clock = time.monotonic
+    before = seen = await _how_far(ground, service)
+    began = claimed = last = clock()
+    starting = asyncio.create_task(ground.only(service))
+    try:
+        while clock() - began < LONGEST_S:
+            now = await _how_far(ground, service)
+            claimed = clock() if now.claims != seen.claims else claimed
+            last = clock() if now.moved != seen.moved else last
+            if last > claimed > began and clock() - last > STILL_S:
+                return (now.moved - before.moved) / (last - claimed)
+            seen = now
+            await asyncio.sleep(LOOK_S)
+    finally:
+        await starting
+    raise TimeoutError(f"{service} took nothing into effect for {LONGEST_S:.0f} s")
+
+
+async def _how_far(ground: Ground, service: str) -> HowFar:
+    (row,) = await ground.query(HOW_FAR.format(service=service))
+    return HowFar(row["moved"], row["claims"])

@@ -29,7 +29,14 @@ def write(report: Report, folder: Path, command: str) -> None:
         *report.notes,
         "",
     ]
-    (folder / "benchmarks.md").write_text("\n".join(lines))
+    page = folder / "benchmarks.md"
+    page.write_text("\n".join([*lines, _kept(page)]))
+
+
+def _kept(page: Path) -> str:
+    """What people or other programs wrote below: every later heading stays."""
+    _, heading, rest = page.read_text().partition("\n## ") if page.exists() else ("", "", "")
+    return heading.removeprefix("\n") + rest
 
 
 def _row(figure: Figure) -> str:

@@ -27,14 +27,17 @@ class ToolsMissingError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One run of the load client. `rate` is messages per second in all; 0 is as fast as the answers come."""
+    """One run of the load client. `rate` is messages per second in all; 0 is as fast as the answers come.
+
+    `patients` is chosen so that most stays get several messages and come to their end.
+    """
 
     connections: int
     messages: int
     seed: int
     rate: float = 0
     seconds: float = 0
-    patients: int = 20_000
+    patients: int = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,20 @@ async def send(port: int, load: Load, dump: Path | None = None) -> Sent:
         "--messages", str(load.messages), "--patients", str(load.patients), "--seed", str(load.seed),
         "--rate", str(load.rate), "--max-seconds", str(load.seconds), *(["--dump", str(dump)] if dump else []),
     ]  # fmt: skip
-    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+    return await _sent(command)
+
+
+async def offer(port: int, load: Load) -> Sent:
+    """As `send`, but whole present-day stays of the simulated hospitals: see deploy.bench.offering."""
+    command = [
+        sys.executable, "-m", "deploy.bench.offering", "--port", str(port), "--connections", str(load.connections),
+        "--messages", str(load.messages), "--seed", str(load.seed), "--rate", str(load.rate),
+    ]  # fmt: skip
+    return await _sent(command)
+
+
+async def _sent(command: list[str]) -> Sent:
+    process = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE, cwd=ROOT)
     output, _ = await process.communicate()
     said: dict[str, Any] = json.loads(output)
     return Sent(sum(said["acked"].values()), said["msgs_per_s"], said["seconds"], said["ack_ms"], said["errors"])
