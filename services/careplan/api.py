@@ -1,7 +1,7 @@
 """The routes of care plans: read them with their history, and add to them with the version that was seen."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -162,4 +162,7 @@ def _cursor(before: str) -> tuple[datetime, UUID]:
 
 
 def _next(rows: list[Mapping[str, Any]], limit: int) -> str | None:
-    return f"{rows[-1]['changed_at'].isoformat()}_{rows[-1]['plan_id']}" if len(rows) == limit else None
+    if len(rows) < limit:
+        return None
+    at = rows[-1]["changed_at"].astimezone(UTC).replace(tzinfo=None).isoformat()
+    return f"{at}Z_{rows[-1]['plan_id']}"  # no plus sign: it would have to be escaped in a URL

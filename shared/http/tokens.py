@@ -69,7 +69,11 @@ class KeySet:
             aiohttp.ClientSession(timeout=FETCH_TIMEOUT) as session,
             session.get(self._url, allow_redirects=False, raise_for_status=True) as response,
         ):
-            content = await response.content.read(MAX_KEYS_BYTES)
+            content = bytearray()
+            async for part in response.content.iter_any():
+                content += part
+                if len(content) > MAX_KEYS_BYTES:
+                    raise ValueError("the issuer's answer is too large for a key set")
         return orjson.loads(content)
 
 
