@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from aiokafka import AIOKafkaProducer
@@ -31,10 +31,16 @@ from shared.postgres import Database
 from shared.postgres.outbox import unpack_headers
 from shared.telemetry import describe_error, log
 
+if TYPE_CHECKING:
+    from shared.postgres.transaction import Connection
+
 WAVE = 2_000
 # Below the 1 MB that brokers take by default.
 BATCH_BYTES = 900_000
 POLL_S = 0.2
+# Waves begin no closer together than this: one for each small transaction would take more of the service's time than
+# the transactions do, and an event waits here for a hundredth of a second at most.
+WAVE_EVERY_S = 0.01
 STAND_BY_S = 1.0
 LOG_CHECK_S = 2.0
 MAINTAIN_EVERY_S = 3_600.0
@@ -80,8 +86,8 @@ class Relay:
     async def _lead(self) -> None:
         while True:
             try:
-                async with self._leadership():
-                    await self._publish()
+                async with self._leadership() as connection:
+                    await self._publish(connection)
             except LogChangedError:
                 log.warning("relay.closed", reason="the broker has another log: waiting for a republish")
             except (KafkaError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -91,19 +97,22 @@ class Relay:
             await asyncio.sleep(0.5)
 
     @asynccontextmanager
-    async def _leadership(self) -> AsyncIterator[None]:
-        """Holds the relay's lock on a connection of its own; the lock goes with the connection."""
+    async def _leadership(self) -> "AsyncIterator[Connection]":
+        """Holds the relay's lock on a connection of its own; the lock goes with the connection.
+
+        Waves use it too: taking one from the pool and giving it back is a round trip.
+        """
         async with self.database.pool.acquire() as connection:
             while not await relay_store.take_lead(connection, self._instance):  # noqa: ASYNC110  (a lock of the server)
                 await asyncio.sleep(STAND_BY_S)
             self.state.leads = True
             try:
-                yield
+                yield connection
             finally:
                 with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
                     await relay_store.give_up_lead(connection)
 
-    async def _publish(self) -> None:
+    async def _publish(self, connection: "Connection") -> None:
         current = await log_id(self._kafka)
         await self._open(current)
         producer = AIOKafkaProducer(
@@ -118,7 +127,7 @@ class Relay:
         try:
             await producer.start()
             self.state.is_open = True
-            await self._waves(producer, current)
+            await self._waves(connection, producer, current)
         finally:
             await leave(producer)
 
@@ -135,21 +144,24 @@ class Relay:
         if lost:
             log.warning("relay.log_truncated", rows=lost)
 
-    async def _waves(self, producer: AIOKafkaProducer, current: str) -> None:
-        checked = asyncio.get_running_loop().time()
+    async def _waves(self, connection: "Connection", producer: AIOKafkaProducer, current: str) -> None:
+        clock = asyncio.get_running_loop().time
+        checked = clock()
         while True:
+            began = clock()
             self.database.published.clear()
-            rows = await relay_store.unpublished(self.database.pool, WAVE)
+            rows = await relay_store.unpublished(connection, WAVE)
             metrics.RELAY_ALIVE.set_to_current_time()
             if rows:
                 with metrics.RELAY_WAVE_SECONDS.time():
-                    await self._send(producer, current, rows)
+                    await self._send(connection, producer, current, rows)
+                if len(rows) < WAVE:
+                    await asyncio.sleep(began + WAVE_EVERY_S - clock())
                 continue
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.database.published.wait(), POLL_S)
-            now = asyncio.get_running_loop().time()
-            if now - checked > LOG_CHECK_S:
-                checked = now
+            if clock() - checked > LOG_CHECK_S:
+                checked = clock()
                 await self._check_log(current)
 
     async def _check_log(self, current: str) -> None:
@@ -157,7 +169,9 @@ class Relay:
         if await log_id(self._kafka) != current:
             raise LogChangedError
 
-    async def _send(self, producer: AIOKafkaProducer, current: str, rows: Sequence[Row]) -> None:
+    async def _send(
+        self, connection: "Connection", producer: AIOKafkaProducer, current: str, rows: Sequence[Row]
+    ) -> None:
         """One wave: a batch per partition, all awaited; what was acknowledged is marked, then any error is raised."""
         wave = await self._wave(producer, rows)
         futures = [
@@ -173,7 +187,7 @@ class Relay:
                 continue
             published += [Published(row, place[1], result.offset + i) for i, row in enumerate(sent)]
         if published:
-            await relay_store.mark(self.database.pool, current, published)
+            await relay_store.mark(connection, current, published)
             self.state.published += len(published)
             for topic, said in Counter(sent.row.topic for sent in published).items():
                 metrics.RELAY_PUBLISHED.labels(topic).inc(said)

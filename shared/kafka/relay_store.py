@@ -92,12 +92,12 @@ async def take_back(pool: "Pool", log_id: str, ends: Mapping[tuple[str, int], in
     return int(status.split()[-1])
 
 
-async def unpublished(pool: "Pool", limit: int) -> list[Row]:
-    return [Row(*row.values()) for row in await pool.fetch(UNPUBLISHED, limit)]
+async def unpublished(connection: "Connection", limit: int) -> list[Row]:
+    return [Row(*row.values()) for row in await connection.fetch(UNPUBLISHED, limit)]
 
 
-async def mark(pool: "Pool", log_id: str, published: Sequence[Published]) -> None:
-    await pool.execute(
+async def mark(connection: "Connection", log_id: str, published: Sequence[Published]) -> None:
+    await connection.execute(
         MARK,
         log_id,
         [p.row.day for p in published],

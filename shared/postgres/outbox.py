@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import orjson
 
 from shared.events import Barrier, Draft, headers_of
-from shared.events.envelope import SEQUENCE_DIGITS
 
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
@@ -32,32 +31,8 @@ INSERT INTO outbox (event_id, topic, subject, epoch, sequence, type, headers, va
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[], $6::text[], $7::bytea[], $8::bytea[],
                      $9::timestamptz[])
 """
-# Both in one statement, for drafts that name no other: the headers that only the server knows are put before the rest.
-APPEND_AT_ONCE = f"""
-WITH current AS MATERIALIZED (SELECT epoch, clock_timestamp() AS recorded FROM epoch),
-draft AS MATERIALIZED (
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::text[], $6::bytea[], $7::bytea[])
-    WITH ORDINALITY AS t (event_id, topic, subject, nth, type, headers, value, place)
-),
-said AS (SELECT topic, subject, max(nth) AS events FROM draft GROUP BY topic, subject),
-numbered AS (
-    INSERT INTO stream AS s (topic, subject, epoch, sequence)
-    SELECT said.topic, said.subject, current.epoch, said.events FROM said, current ORDER BY 1, 2
-    ON CONFLICT (topic, subject) DO UPDATE SET
-        sequence = CASE WHEN s.epoch = excluded.epoch THEN s.sequence ELSE 0 END + excluded.sequence,
-        epoch = excluded.epoch
-    RETURNING s.topic, s.subject, s.epoch, s.sequence
-)
-INSERT INTO outbox (event_id, topic, subject, epoch, sequence, type, headers, value, recorded)
-SELECT d.event_id, d.topic, d.subject, n.epoch, n.sequence - said.events + d.nth, d.type,
-       convert_to(format('{{"ce_patientsequence":"%s","ce_epoch":"%s","ce_recorded":"%s",',
-                         lpad((n.sequence - said.events + d.nth)::text, {SEQUENCE_DIGITS}, '0'), n.epoch,
-                         to_char(c.recorded AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"')), 'UTF8')
-       || substring(d.headers FROM 2),
-       d.value, c.recorded
-FROM current c, draft d JOIN numbered n USING (topic, subject) JOIN said USING (topic, subject)
-ORDER BY d.place
-"""
+# Both in one statement, for drafts that name no other: see the function.
+APPEND_AT_ONCE = "SELECT append_outbox($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 SERVERS_OWN = {"ce_patientsequence", "ce_epoch", "ce_recorded"}
 
 Numbers = dict[tuple[str, str], tuple[int, int]]
@@ -76,7 +51,7 @@ def unpack_headers(packed: bytes) -> list[tuple[str, bytes]]:
 async def append(connection: "Connection", source: str, drafts: Sequence[Draft]) -> None:
     """Numbers and appends the drafts in one round trip, or two where one names another; however many they are."""
     if not any(draft.after for draft in drafts):
-        await connection.execute(APPEND_AT_ONCE, *_unnumbered_columns(source, drafts))
+        await connection.execute(APPEND_AT_ONCE, *unnumbered(source, drafts))
         return
     streams: dict[tuple[str, str], int] = {}
     for draft in drafts:
@@ -89,17 +64,30 @@ async def append(connection: "Connection", source: str, drafts: Sequence[Draft])
     await connection.execute(APPEND, *_columns(source, drafts, numbers, recorded))
 
 
-def _unnumbered_columns(source: str, drafts: Sequence[Draft]) -> list[Sequence[object]]:
+def unnumbered(source: str, drafts: Sequence[Draft]) -> list[Sequence[object]]:
+    """The arguments of append_outbox, for drafts that name no other."""
     counts: dict[tuple[str, str], int] = {}
-    rows: list[tuple[object, ...]] = []
     for draft in drafts:
         key = (draft.on_topic, draft.subject)
-        counts[key] = nth = counts.get(key, 0) + 1
-        headers = headers_of(draft, source=source, sequence=0, epoch=0, recorded=draft.time)
-        packed = pack_headers([(name, value) for name, value in headers if name not in SERVERS_OWN])
+        counts[key] = counts.get(key, 0) + 1
+    # By code point, as the server sorts with COLLATE "C".
+    streams = sorted(counts)
+    places = {key: (place, iter(range(1, counts[key] + 1))) for place, key in enumerate(streams, 1)}
+    rows: list[tuple[object, ...]] = []
+    for draft in drafts:
+        place, nth = places[draft.on_topic, draft.subject]
+        headers = pack_draft_headers(draft, source)
         value = draft.fact.model_dump_json(exclude_none=True).encode()
-        rows.append((draft.id, *key, nth, draft.fact.TYPE, packed, value))
-    return [list(column) for column in zip(*rows, strict=True)]
+        rows.append((draft.id, place, next(nth), draft.fact.TYPE, headers, value))
+    columns: list[Sequence[object]] = [list(column) for column in zip(*rows, strict=True)]
+    topics, subjects = [topic for topic, _ in streams], [subject for _, subject in streams]
+    return [topics, subjects, [counts[key] for key in streams], *(columns or [[] for _ in range(6)])]
+
+
+def pack_draft_headers(draft: Draft, source: str) -> bytes:
+    """The headers of a draft but those that only the server knows."""
+    headers = headers_of(draft, source=source, sequence=0, epoch=0, recorded=draft.time)
+    return pack_headers([(name, value) for name, value in headers if name not in SERVERS_OWN])
 
 
 def _columns(source: str, drafts: Sequence[Draft], numbers: Numbers, recorded: datetime) -> list[Sequence[object]]:
