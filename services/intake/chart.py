@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from services.intake import describing, lifecycle
+from services.intake import describing, lifecycle, standing
 from services.intake import patient as people
 from services.intake.announcing import Announced, Cause, Change, announce
 from services.intake.arrival import Arrival
@@ -13,6 +13,8 @@ from services.intake.encounter import EMPTY, EncounterState
 from services.intake.message import AdtMessage, OrderKey, Outcome, Reason, Said, StayFact, Verdict
 from services.intake.patient import Record
 from services.intake.person import IDENTIFIERS
+from services.intake.standing import Occasion, Standings
+from services.intake.statement import Statement
 from shared.events import Draft, uuid7
 from shared.events.encounters import PatientUpdated
 from shared.events.people import Identifier, PatientSummary
@@ -87,17 +89,17 @@ class Chart:
     surviving: dict[str, str]
     patients: dict[str, Patient] = field(default_factory=dict)
     stays: dict[Identifier, Stay] = field(default_factory=dict)
+    standings: Standings = field(default_factory=Standings)
 
-    def take(self, arrival: Arrival, record_id: str) -> Effect:
-        """Applies one message that says something of a patient."""
-        adt = arrival.adt
+    def take(self, arrival: Arrival, record_id: str, part: AdtMessage | None = None) -> Effect:
+        """Applies one message, or its part about one of several patients, that says something of a patient."""
+        adt = part or arrival.adt
         if adt is None or arrival.feed is None:
             raise ValueError("the message has nothing to apply")
         patient_id = self.surviving[record_id]
+        if objection := self.objection(arrival, adt, patient_id):
+            return Effect(arrival, objection, patient_id)
         stay = self.stays.get(adt.visit) if adt.visit else None
-        if stay and stay.patient_id != patient_id:
-            # Which of the two patients the visit belongs to, only the sender can tell: nobody is told anything.
-            return Effect(arrival, Verdict(Outcome.HELD, reason=Reason.VISIT_OF_ANOTHER_PATIENT), patient_id)
         patient = self.patients.setdefault(patient_id, Patient(patient_id))
         effect = Effect(arrival, ACCEPTED, patient_id)
         effect.drafts += self._learn(patient, arrival, adt, is_retired=record_id != patient_id)
@@ -108,7 +110,44 @@ class Chart:
                 stay = self.stays[adt.visit] = Stay(identity, patient_id)
             effect.encounter_id = stay.identity.id
             effect.drafts += _tell(stay, patient, arrival, adt, adt.fact)
+        elif stay:
+            effect.encounter_id = stay.identity.id
+        for statement in adt.statements:
+            effect.drafts += self._state(patient, arrival, statement, effect.encounter_id)
         return effect
+
+    def take_parts(self, arrival: Arrival, record_ids: Iterable[str]) -> Effect:
+        """Applies a message about several patients: all of it, or, where one part can't be, nothing."""
+        if arrival.adt is None:
+            raise ValueError("the message has nothing to apply")
+        told = list(zip(arrival.adt.parts, record_ids, strict=True))
+        patients = [self.surviving[record_id] for _, record_id in told]
+        for (part, _), patient_id in zip(told, patients, strict=True):
+            if objection := self.objection(arrival, part, patient_id):
+                return Effect(arrival, objection, patient_id)
+        first, *others = [self.take(arrival, record_id, part) for part, record_id in told]
+        first.drafts += [draft for other in others for draft in other.drafts]
+        return first
+
+    def objection(self, arrival: Arrival, adt: AdtMessage, patient_id: str) -> Verdict | None:
+        """Which of two patients a visit or a thing belongs to, only the sender can tell: nobody is told anything."""
+        stay = self.stays.get(adt.visit) if adt.visit else None
+        if stay and stay.patient_id != patient_id:
+            return Verdict(Outcome.HELD, reason=Reason.VISIT_OF_ANOTHER_PATIENT)
+        if adt.statements and self.standings.is_of_another(arrival.feed_name, patient_id, adt.statements):
+            return Verdict(Outcome.HELD, reason=Reason.STATED_OF_ANOTHER_PATIENT)
+        return None
+
+    def _state(
+        self, patient: Patient, arrival: Arrival, statement: Statement, encounter_id: UUID | None
+    ) -> Iterable[Draft]:
+        if arrival.feed is None:
+            return ()
+        thing = self.standings.find(arrival.feed_name, patient.id, statement)
+        thing.encounter_id = encounter_id or thing.encounter_id
+        is_late = standing.is_late(thing.record, statement)
+        occasion = Occasion(patient.summary(), arrival.feed.facility, str(arrival.id), is_late)
+        return standing.drafts(thing, statement, occasion, thing.take(statement))
 
     def _learn(self, patient: Patient, arrival: Arrival, adt: AdtMessage, *, is_retired: bool) -> Iterable[Draft]:
         said = adt.demographics
@@ -117,7 +156,7 @@ class Chart:
             said = {name: value for name, value in said.items() if not name.startswith(IDENTIFIERS)}
         is_new = not patient.record
         changed = patient.learn(adt.order, said)
-        if changed and not (is_new and adt.visit):  # a new patient is told with the stay
+        if changed and not (is_new and adt.fact):  # a new patient is told with the stay
             yield Draft(
                 fact=PatientUpdated(patient=patient.summary(), changed=changed),
                 subject=patient.id,

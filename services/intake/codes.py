@@ -63,6 +63,21 @@ IDENTITY_PREFERENCE = ("MR", "PI", "PT", "MRN", "EPI", "PN")
 # Never enough to recognise a patient by: not assigned by the facility, shared, mistyped or recycled.
 NO_IDENTITY = frozenset({"SS", "DL", "PPN", "MA", "MC", "AN", "VN", "XX", "HC", "NI", "NH"})
 
+# SCH-25 (HL7 table 0278, and the words that senders use) -> where an appointment stands. What is only asked for, or
+# waited for, is no appointment yet.
+_APPOINTMENT_STATUSES: Mapping[str, str] = {
+    **dict.fromkeys(("BOOKED", "SCHEDULED", "CONFIRMED", "OVERBOOK", "PENDING"), "booked"),
+    **dict.fromkeys(("CANCELLED", "CANCELED", "DELETED", "DC", "DISCONTINUED"), "cancelled"),
+    **dict.fromkeys(("NOSHOW", "NOTATTENDED"), "no-show"),
+    **dict.fromkeys(("COMPLETE", "COMPLETED", "STARTED", "ARRIVED", "CHECKEDIN", "ATTENDED", "FULFILLED"), "attended"),
+    **dict.fromkeys(("WAITLIST", "BLOCKED", "PROPOSED"), "waiting"),
+}
+
+
+def appointment_status(word: str | None) -> str | None:
+    """Where an appointment stands by the filler's word; None when the word is not known."""
+    return _APPOINTMENT_STATUSES.get("".join(letter for letter in word.upper() if letter.isalpha())) if word else None
+
 
 def class_of(code: str) -> EncounterClass:
     return CLASSES.get(code.upper(), EncounterClass.OTHER)

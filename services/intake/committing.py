@@ -10,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.intake import merging, store
+from services.intake import merging, standing_store, store
 from services.intake.arrival import Arrival
 from services.intake.chart import Effect, Stay
 from services.intake.encounter import in_order
@@ -97,13 +97,14 @@ class Committer:
     async def _attempt(self, group: Sequence[Arrival]) -> tuple[list[Effect], list[Arrival]]:
         """One transaction. Answers what took effect, and whose patients were busy elsewhere."""
         async with self._database.transaction(self._connection) as tx:
-            adts = [arrival.adt for arrival in group if arrival.adt]
+            adts = [part for arrival in group if arrival.adt for part in arrival.adt.parts]
             records, learned = await self._identities.resolve(
                 tx.connection, [*(adt.identifiers for adt in adts), *(adt.retired for adt in adts if adt.retired)]
             )
             opened = await store.open_group(tx.connection, sorted(set(records.values())), group)
             effects, ready, busy = _sort_out(group, records, opened)
             await _load_older_facts(tx, ready, opened)
+            opened.chart.standings = await standing_store.load(tx.connection, _stated(ready))
             for arrival in ready:
                 effects.append(await _apply(tx, arrival, records, opened))
             await self._save(tx, opened, effects)
@@ -114,6 +115,7 @@ class Committer:
         fresh = [effect for effect in effects if effect.verdict is not DUPLICATE]
         if fresh:
             await store.save(tx.connection, opened.chart, fresh, self._seal)
+            await standing_store.save(tx.connection, opened.chart.standings)
         if len(fresh) < len(effects):
             await store.count_duplicates(tx.connection, [e.arrival for e in effects if e.verdict is DUPLICATE])
         await tx.publish([draft for effect in fresh for draft in effect.drafts])
@@ -154,11 +156,25 @@ def _sort_out(
 def _named(arrival: Arrival) -> Iterator[Identifier]:
     """The identifiers that stand for the records of the message."""
     if arrival.adt:
-        yield arrival.adt.identifiers[0]
-        yield from arrival.adt.retired[:1]
+        for part in arrival.adt.parts:
+            yield part.identifiers[0]
+            yield from part.retired[:1]
+
+
+def _stated(ready: Sequence[Arrival]) -> set[UUID]:
+    """The things beside stays that these messages speak of."""
+    return {
+        statement.id_on(arrival.feed_name)
+        for arrival in ready
+        if arrival.adt
+        for part in arrival.adt.parts
+        for statement in part.statements
+    }
 
 
 async def _apply(tx: Transaction, arrival: Arrival, records: Records, opened: Opened) -> Effect:
+    if arrival.adt and arrival.adt.others and not arrival.adt.retired:
+        return opened.chart.take_parts(arrival, [records[part.identifiers[0]] for part in arrival.adt.parts])
     survivor, *retired = (records[one] for one in _named(arrival))
     if retired:
         return await merging.merge(tx, opened.chart, arrival, survivor, retired[0])
@@ -168,9 +184,9 @@ async def _apply(tx: Transaction, arrival: Arrival, records: Records, opened: Op
 async def _load_older_facts(tx: Transaction, ready: Sequence[Arrival], opened: Opened) -> None:
     """A fact that sorts before what is known, or before another one of the group, needs all facts of its stay."""
     facts: dict[Identifier, list[StayFact]] = {}
-    for arrival in ready:
-        if arrival.adt and arrival.adt.visit and arrival.adt.fact and arrival.adt.visit in opened.chart.stays:
-            facts.setdefault(arrival.adt.visit, []).append(arrival.adt.fact)
+    for part in (part for arrival in ready if arrival.adt for part in arrival.adt.parts):
+        if part.visit and part.fact and part.visit in opened.chart.stays:
+            facts.setdefault(part.visit, []).append(part.fact)
     late: dict[UUID, Stay] = {}
     for visit, told in facts.items():
         stay = opened.chart.stays[visit]

@@ -125,6 +125,8 @@ class Message:
     separators: Separators
     doubts: list[str] = field(default_factory=list)
     """Where the bytes were not what they should be: names of fields or properties, never values."""
+    written: list[str] = field(default_factory=list)
+    """All lines in the order in which they came: groups of segments follow from it."""
 
     @cached_property
     def header(self) -> Segment:
@@ -138,6 +140,25 @@ class Message:
 
     def all(self, name: str) -> list[Segment]:
         return [self._segment(line) for line in self.lines.get(name, ())]
+
+    def segments(self) -> list[Segment]:
+        """All segments, in the order in which they were written."""
+        return [self._segment(line) for line in self.written if _SEGMENT_NAME.fullmatch(line[:3])]
+
+    def parts(self, name: str) -> "list[Message]":
+        """The message cut before each segment of that name; what stands before the first one belongs to all of them."""
+        starts = [place for place, line in enumerate(self.written) if line[:3] == name]
+        head = self.written[: starts[0]] if starts else self.written
+        ends = [*starts[1:], len(self.written)]
+        bodies = [self.written[start:end] for start, end in zip(starts, ends, strict=True)]
+        return [self._only([*head, *body]) for body in bodies] or [self]
+
+    def _only(self, written: list[str]) -> "Message":
+        lines: dict[str, list[str]] = {}
+        for line in written:
+            if _SEGMENT_NAME.fullmatch(line[:3]):
+                lines.setdefault(line[:3], []).append(line)
+        return Message(lines, self.separators, list(self.doubts), written)
 
     def _segment(self, line: str) -> Segment:
         return Segment(line.split(self.separators.field), self.separators)
@@ -155,13 +176,14 @@ def read(raw: bytes, fallback_charset: str = FALLBACK_CHARSET) -> Message:
     text = text.lstrip("\ufeff\r\t \x0b")
     lines: dict[str, list[str]] = {}
     separators = _separators(text)
-    for line in text.split("\r"):
+    written = text.split("\r")
+    for line in written:
         name = line[:3]
         if _SEGMENT_NAME.fullmatch(name):
             lines.setdefault(name, []).append(line)
         elif line.strip():
             doubts.append("segment name")
-    return Message(lines, separators, doubts)
+    return Message(lines, separators, doubts, written)
 
 
 def unescape(text: str, separators: Separators) -> str:

@@ -1,6 +1,6 @@
 """A merge (A40): two records are one person. The retired one redirects to the survivor for ever after."""
 
-from services.intake import store
+from services.intake import standing_store, store
 from services.intake.arrival import Arrival
 from services.intake.chart import ACCEPTED, Chart, Effect, Patient
 from services.intake.message import Outcome, Reason, Verdict
@@ -27,6 +27,7 @@ async def merge(tx: Transaction, chart: Chart, arrival: Arrival, survivor_record
         patient.learn(adt.order, adt.demographics)
     if asked is Merge.NEW:
         await store.reparent(tx.connection, retired, survivor)
+        await standing_store.reparent(tx.connection, retired, survivor)
         await tx.alias(retired, survivor)
         effect.drafts += _drafts(arrival, patient, retired)
     return effect

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import IntEnum, StrEnum
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from shared.events.people import Identifier
+
+if TYPE_CHECKING:
+    from services.intake.statement import Statement
 
 Said = Mapping[str, Any]
 """Values by name: a missing key is "no change", None is "delete what you have". Later facts win per key."""
@@ -41,7 +44,11 @@ class Reason(StrEnum):
     MISSING_PATIENT = "missing-patient"
     MISSING_RETIRED_PATIENT = "missing-retired-patient"
     NO_VISIT = "no-visit"
+    NO_IDENTIFIER = "no-identifier"
+    NOT_ABOUT_A_PATIENT = "not-about-a-patient"
+    NOTHING_TO_DO = "nothing-to-do"
     VISIT_OF_ANOTHER_PATIENT = "visit-of-another-patient"
+    STATED_OF_ANOTHER_PATIENT = "stated-of-another-patient"
     MERGE_CYCLE = "merge-cycle"
     RULE_FAILED = "rule-failed"
     SKIPPED_BY_PERSON = "skipped-by-person"
@@ -139,6 +146,15 @@ class AdtMessage:
     fact: StayFact | None
     retired: tuple[Identifier, ...] = ()
     doubts: tuple[str, ...] = ()
+    statements: "tuple[Statement, ...]" = ()
+    """What it says of appointments, observations, documents and referrals."""
+    others: "tuple[AdtMessage, ...]" = ()
+    """What the same message says of further patients."""
+
+    @property
+    def parts(self) -> "tuple[AdtMessage, ...]":
+        """One for each patient."""
+        return (self, *self.others)
 
 
 @dataclass(frozen=True, slots=True)

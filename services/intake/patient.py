@@ -22,7 +22,11 @@ Record = tuple[Saying, ...]
 
 def learn(record: Record, order: OrderKey, said: Said) -> Record:
     """The record with the message's word. Order of arrival and repetition make no difference."""
-    key = (order.recorded, order.sent, order.control_id, order.digest)
+    return learn_under((order.recorded, order.sent, order.control_id, order.digest), record, said)
+
+
+def learn_under(key: tuple[str, ...], record: Record, said: Said) -> Record:
+    """As `learn`, with a key of the caller's own: the greater one is the later word."""
     if any(saying.order == key for saying in record):
         return record
     known: set[str] = set()

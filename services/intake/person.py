@@ -163,3 +163,11 @@ def practitioners(segment: Segment, number: int) -> list[dict[str, Any]] | None:
         return None
     found = [practitioner(one, segment.separators) for one in raw.split(segment.separators.repetition)]
     return [one for one in found if one] or None
+
+
+def shown(segment: Segment, number: int, *, first: int = 2) -> str | None:
+    """The name of somebody in a field (XCN, or XPN with `first` 1), to show; the number where there is no name."""
+    one = segment.value(number)
+    name = _named(one, first)
+    parts = (name.get(part) for part in ("given", "middle", "family", "suffix"))
+    return " ".join(part for part in parts if part) or one[1]

@@ -144,7 +144,8 @@ def _patient_from(patient_id: str, version: int, record: Any) -> Patient:
 
 async def open_group(connection: "Connection", subjects: Sequence[str], arrivals: Sequence[Arrival]) -> Opened:
     """Locks the idle ones of these records and loads what their messages need. Waits at most 50 ms."""
-    visits = {arrival.adt.visit for arrival in arrivals if arrival.adt and arrival.adt.visit}
+    parts = (part for arrival in arrivals if arrival.adt for part in arrival.adt.parts)
+    visits = {part.visit for part in parts if part.visit}
     rows = await connection.fetch(
         OPEN_GROUP,
         subjects,

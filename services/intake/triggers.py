@@ -18,3 +18,6 @@ RANKS: Mapping[str, int] = {
     **dict.fromkeys(_CLOSERS, Rank.CLOSER.value),
     **dict.fromkeys(_CANCELS, Rank.CANCEL.value),
 }
+
+NOTHING_TO_DO = frozenset({"A20"})
+"""Understood, and of no consequence here: the status of a bed is nobody's stay."""

@@ -23,13 +23,21 @@ class FollowUpFact(Fact):
 
 
 class AppointmentFact(FollowUpFact):
+    """`followup_id` is the appointment's own: what moves, cancels or ends it refers to the same one. `order` is the
+    order or referral that it was made for, where the source says it (SCH-26).
+    """
+
     appointment: Identifier
     starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    order: Identifier | None = None
     service: str | None = None
     organisation: str | None = None
 
 
 class AppointmentBooked(AppointmentFact):
+    """Said again with the same `followup_id` when something but the time of it changed."""
+
     TYPE = "care.followup.appointment-booked.v1"
 
 
@@ -72,6 +80,10 @@ class MedicationReconciled(FollowUpFact):
 
 
 class ObservationRecorded(FollowUpFact):
+    """One result. A correction has the same `followup_id` and `status` C; one that was withdrawn has D, W or X and no
+    value (HL7 table 0085). `order` is the order it answers (OBR-2, OBR-3), `device` what measured it (OBX-18).
+    """
+
     TYPE = "care.followup.observation-recorded.v1"
     code: str
     system: str | None = None
@@ -79,13 +91,37 @@ class ObservationRecorded(FollowUpFact):
     unit: str | None = None
     text: str | None = None
     status: str = "F"
+    name: str | None = None
+    observed_at: datetime | None = None
+    reference_range: str | None = None
+    abnormal: str | None = None
+    device: str | None = None
+    order: Identifier | None = None
 
 
-class DocumentAvailable(FollowUpFact):
-    TYPE = "care.followup.document-available.v1"
+class DocumentFact(FollowUpFact):
+    """`document_type` is of HL7 table 0270 (DS: discharge summary), `completion` of 0271 (LA: legally authenticated).
+
+    `replaces` is the document that this one takes the place of, or the one that it is an addendum to (`is_addendum`).
+    """
+
     document: Identifier
     document_type: str | None = None
     completion: str | None = None
+    authored_at: datetime | None = None
+    order: Identifier | None = None
+    replaces: Identifier | None = None
+    is_addendum: bool = False
+
+
+class DocumentAvailable(DocumentFact):
+    TYPE = "care.followup.document-available.v1"
+
+
+class DocumentCancelled(DocumentFact):
+    """No longer to be used: cancelled, deleted, or obsolete since another one replaced it. Same `followup_id`."""
+
+    TYPE = "care.followup.document-cancelled.v1"
 
 
 FOLLOWUP_FACTS: tuple[type[Fact], ...] = (
@@ -99,4 +135,5 @@ FOLLOWUP_FACTS: tuple[type[Fact], ...] = (
     MedicationReconciled,
     ObservationRecorded,
     DocumentAvailable,
+    DocumentCancelled,
 )

@@ -9,6 +9,12 @@ from shared.events.people import Facility, Identifier, PatientSummary
 
 
 class ReferralFact(Fact):
+    """`referral_id` stays the same through the referral's life; `identifier` is its originator's (RF1-6).
+
+    `status` is one of requested, accepted, rejected, cancel-requested, cancelled, expired … (design: closed loop);
+    `requester` and `performer` are names to show, `requester_npi` and `performer_npi` tell who they are.
+    """
+
     TOPIC: ClassVar[Topic] = Topic.REFERRALS
     referral_id: UUID
     version: int
@@ -24,6 +30,10 @@ class ReferralFact(Fact):
     scheduled_at: datetime | None = None
     expires_at: datetime | None = None
     reason: str | None = None
+    service_code: str | None = None
+    requester_npi: str | None = None
+    performer_npi: str | None = None
+    external_identifier: Identifier | None = None
 
 
 class ReferralRequested(ReferralFact):
@@ -66,6 +76,18 @@ class ReferralExpired(ReferralFact):
     TYPE = "care.referral.expired.v1"
 
 
+class ReferralUpdated(ReferralFact):
+    """Something of the referral changed (I13), not where it stands."""
+
+    TYPE = "care.referral.updated.v1"
+
+
+class ReferralCancelRequested(ReferralFact):
+    """The requester asks to cancel it (I14); whether it is cancelled, the performer answers."""
+
+    TYPE = "care.referral.cancel-requested.v1"
+
+
 REFERRAL_FACTS: tuple[type[Fact], ...] = (
     ReferralRequested,
     ReferralAccepted,
@@ -77,4 +99,6 @@ REFERRAL_FACTS: tuple[type[Fact], ...] = (
     ReferralClosed,
     ReferralCancelled,
     ReferralExpired,
+    ReferralUpdated,
+    ReferralCancelRequested,
 )

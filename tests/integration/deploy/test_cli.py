@@ -42,7 +42,7 @@ async def test_send_tells_what_became_of_each_message(stack: StackDriver) -> Non
 
 async def test_send_says_why_there_is_no_effect(stack: StackDriver, tmp_path: Path) -> None:
     file = tmp_path / "unsupported.hl7"
-    file.write_bytes(b"MSH|^~\\&|A|GENHOSP|B|C|20260302||ADT^A20^ADT_A20|CLI1|P|2.5\rEVN||20260302\r")
+    file.write_bytes(b"MSH|^~\\&|A|GENHOSP|B|C|20260302||ADT^A99^ADT_A99|CLI1|P|2.5\rEVN||20260302\r")
     code, output, _ = await handoff(stack, "send", str(file))
     assert (code, "none, because unsupported" in output) == (0, True), output
 

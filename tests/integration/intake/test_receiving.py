@@ -71,7 +71,7 @@ async def test_only_positive_acknowledgements_are_answered_from_the_store(intake
         (adt("A01", version="9.1"), "AR", ("A01", "rejected", "unsupported-version")),
         (adt("A01", processing_id="T"), "AR", ("A01", "rejected", "wrong-processing-id")),
         (adt("A01", version="9.1", modes="AL|NE"), "CR", ("A01", "rejected", "unsupported-version")),
-        (specimen("oru-r01-result"), "AA", ("ORU^R01", "skipped", "unsupported-type")),
+        (adt("A01").replace(b"ADT^A01", b"BAR^P01"), "AA", ("BAR^P01", "skipped", "unsupported-type")),
         (specimen("a17-swap"), "AA", ("A17", "skipped", "unsupported-trigger")),
         (adt("A01", visit="", admitted=""), "AA", ("A01", "held", "no-visit")),
         (specimen("a01-absurd-dates"), "AA", ("A01", "accepted", None)),

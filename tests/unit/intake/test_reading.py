@@ -97,7 +97,7 @@ def test_absurd_dates_count_as_missing_and_leave_doubts() -> None:
         (adt("A01", processing_id="T"), Verdict(Outcome.REJECTED, "AR", Reason.WRONG_PROCESSING_ID, 202, "MSH^1^11")),
         (adt("A01") + adt("A03"), Verdict(Outcome.REJECTED, "AE", Reason.SEVERAL_MESSAGES, 100, "MSH")),
         (b"MSH|^~\\&|A|GENHOSP|||||||P|2.5\r", Verdict(Outcome.REJECTED, "AE", Reason.NO_TRIGGER, 101, "MSH^1^9")),
-        (specimen("oru-r01-result"), Verdict(Outcome.SKIPPED, reason=Reason.UNSUPPORTED_TYPE)),
+        (adt("A01").replace(b"ADT^A01", b"BAR^P01"), Verdict(Outcome.SKIPPED, reason=Reason.UNSUPPORTED_TYPE)),
         (specimen("a17-swap"), Verdict(Outcome.SKIPPED, reason=Reason.UNSUPPORTED_TRIGGER)),
         (adt("A01", visit="", admitted=""), Verdict(Outcome.HELD, reason=Reason.NO_VISIT)),
         (

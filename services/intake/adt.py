@@ -1,0 +1,134 @@
+"""ADT messages: what one says of a patient and of a stay."""
+
+from functools import lru_cache
+from typing import Any
+
+from services.intake import person
+from services.intake.codes import class_of, disposition_of
+from services.intake.context import FURTHEST_AHEAD, FURTHEST_PLANNED, Context
+from services.intake.er7 import Segment, Separators
+from services.intake.message import AdtMessage, Reason, StayFact
+from services.intake.person import Person, put
+from services.intake.refusals import held, missing
+from services.intake.triggers import MERGES, PATIENT_ONLY, RANKS
+from shared.events.people import Identifier
+
+# "Not applicable" and "unknown" say nothing about the class: they must not overwrite a known one.
+_NO_CLASS = frozenset({"N", "U"})
+_PERSON_ROLES = {"ATND": 7, "REF": 8, "CON": 9, "ADM": 17}
+
+
+class AdtReader(Context):
+    def message(self, who: Person) -> AdtMessage:
+        trigger, found = self.heading.trigger, who.identifiers
+        sent = self.sent()
+        recorded = self.moment("EVN-2", self.event.text(2), FURTHEST_AHEAD)
+        happened = self.moment("EVN-6", self.event.text(6), FURTHEST_AHEAD)
+        key = self.order(RANKS[trigger], recorded, sent)
+        source, occurred = next(
+            ((name, m.at) for name, m in (("EVN-6", happened), ("EVN-2", recorded), ("MSH-7", sent)) if m),
+            ("received", self.received),
+        )
+        retired = self._retired(found) if trigger in MERGES else ()
+        visit = None if trigger in MERGES or trigger in PATIENT_ONLY else self._visit(who)
+        fact = None
+        if visit:
+            fact = StayFact(trigger, key, occurred.isoformat(), source, self._said(who), self.moments)
+        return AdtMessage(
+            trigger=trigger,
+            order=key,
+            occurred=occurred,
+            identifiers=found,
+            demographics=who.demographics,
+            visit=visit,
+            fact=fact,
+            retired=retired,
+            doubts=tuple(dict.fromkeys(self.doubts)),
+        )
+
+    def _retired(self, survivor: tuple[Identifier, ...]) -> tuple[Identifier, ...]:
+        """MRG-1, first the identifier of the kind that stands for the survivor."""
+        merge = self.source.first("MRG")
+        found = person.assigned(person.identifiers(merge, 1, self.feed)) if merge else ()
+        if not found:
+            raise missing("MRG^1^1", Reason.MISSING_RETIRED_PATIENT, "MRG-1 has no identifier")
+        kind = (survivor[0].authority, survivor[0].type)
+        return tuple(sorted(found, key=lambda one: (one.authority, one.type) != kind))
+
+    def _visit(self, who: Person) -> Identifier:
+        visit = self.visit(who)
+        if visit is None:
+            raise held(Reason.NO_VISIT)
+        return visit
+
+    def _said(self, who: Person) -> dict[str, Any]:
+        said: dict[str, Any] = {}
+        pv1 = self.pv1
+        plain = {"admission_type": 4, "hospital_service": 10, "readmission_indicator": 13, "admit_source": 14}
+        for name, number in plain.items():
+            put(said, name, pv1, number, pv1.text(number))
+        code = pv1.text(2)
+        if code and code not in _NO_CLASS:
+            said["class"] = class_of(self.feed.classes.get(code, code)).value
+        put(said, "location", pv1, 3, self._location(3))
+        put(said, "prior_location", pv1, 6, self._location(6))
+        put(said, "discharged_to", pv1, 37, pv1.text(37))
+        word = pv1.text(36)
+        disposition = disposition_of(word, self.feed.dispositions) if word else None
+        if disposition and disposition.nubc is None:
+            self.doubts.append("PV1-36")
+        put(said, "disposition", pv1, 36, disposition.model_dump() if disposition else None)
+        self._put_times(said)
+        self._put_people(said)
+        if who.account or who.is_account_null:
+            said["account"] = who.account.model_dump() if who.account else None
+        if diagnoses := self._diagnoses():
+            said["diagnoses"] = diagnoses
+        return said
+
+    def _put_times(self, said: dict[str, Any]) -> None:
+        times = (
+            ("admitted_at", self.pv1, "PV1", 44, FURTHEST_PLANNED),
+            ("discharged_at", self.pv1, "PV1", 45, FURTHEST_AHEAD),
+            ("expected_discharge_at", self.pv2, "PV2", 9, FURTHEST_PLANNED),
+        )
+        for name, segment, label, number, ahead in times:
+            moment = self.moment(f"{label}-{number}", segment.text(number), ahead)
+            put(said, name, segment, number, moment.iso if moment else None)
+
+    def _put_people(self, said: dict[str, Any]) -> None:
+        for role, number in _PERSON_ROLES.items():
+            put(said, role, self.pv1, number, person.practitioners(self.pv1, number))
+        for line in self.source.lines.get("PD1", ())[:1]:
+            said.update(person.read_primary_care(line, self.source.separators))
+
+    def _location(self, number: int) -> dict[str, str] | None:
+        place = self.pv1.value(number)
+        parts = enumerate(("point_of_care", "room", "bed", "facility"), 1)
+        return {name: text for component, name in parts if (text := place[component])} or None
+
+    def _diagnoses(self) -> list[dict[str, Any]]:
+        """All DG1 segments: a snapshot, replaced as a whole. The reason of admission (PV2-3) where there are none."""
+        lines = self.source.lines.get("DG1")
+        if lines is None:
+            coded = self.pv2.value(3)
+            return [{"code": coded[1], "text": coded[2], "system": coded[3], "type": "A"}] if coded[1] else []
+        return [found for line in lines if (found := _diagnosis(line, self.source.separators))]
+
+
+@lru_cache(maxsize=4096)
+def _diagnosis(line: str, separators: Separators) -> dict[str, Any] | None:
+    """One DG1; None where it is deleted or has no code."""
+    segment = Segment(line.split(separators.field), separators)
+    coded = segment.value(3)
+    if not coded[1] or segment.text(21) == "D":
+        return None
+    rank = segment.text(15) or ""
+    said = {
+        "code": coded[1],
+        "text": coded[2] or segment.text(4),
+        "system": coded[3],
+        "type": segment.text(6),
+        "rank": int(rank) if rank.isdecimal() and len(rank) < 4 else None,  # noqa: PLR2004  (a rank, not a number)
+    }
+    return {name: value for name, value in said.items() if value is not None}

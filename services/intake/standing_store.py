@@ -1,0 +1,87 @@
+"""The SQL of what stands beside stays: one statement a group to read, one to write; none for a group of ADT alone."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from services.intake.patient import record_as_json, record_from_json
+from services.intake.standing import Standing, Standings
+from services.intake.statement import About
+
+if TYPE_CHECKING:
+    from services.intake.store import Connection
+
+LOAD = """
+SELECT id::text, about, feed, patient_id, encounter_id::text, version, identifier, record, told
+FROM standing WHERE id = ANY ($1)
+"""
+# Ordered, so that two writers never wait for each other. The patient's lock orders the writers of one thing; only where
+# two patients are named with the same thing at once is one of them too late, and must look again.
+SAVE = """
+INSERT INTO standing AS s (id, about, feed, patient_id, encounter_id, version, identifier, record, told)
+SELECT id, about, feed, patient_id, encounter_id, version, identifier, record, told
+FROM jsonb_to_recordset($1) AS t (id uuid, about text, feed text, patient_id text, encounter_id uuid, version integer,
+                                  identifier jsonb, record jsonb, told jsonb)
+ORDER BY id
+ON CONFLICT (id) DO UPDATE SET
+    patient_id = excluded.patient_id, encounter_id = excluded.encounter_id, version = excluded.version,
+    record = excluded.record, told = excluded.told, updated_at = now()
+WHERE s.patient_id = excluded.patient_id
+RETURNING id
+"""
+REPARENT = "UPDATE standing SET patient_id = $2, updated_at = now() WHERE patient_id = $1"
+
+
+async def load(connection: "Connection", ids: Iterable[UUID]) -> Standings:
+    """What is known of these; no round trip where nothing is asked for."""
+    wanted = list(ids)
+    if not wanted:
+        return Standings()
+    rows = await connection.fetch(LOAD, wanted)
+    return Standings(
+        {
+            UUID(row["id"]): Standing(
+                id=UUID(row["id"]),
+                about=About(row["about"]),
+                feed=row["feed"],
+                patient_id=row["patient_id"],
+                identifier=row["identifier"],
+                version=row["version"],
+                record=record_from_json(row["record"]),
+                told=row["told"],
+                encounter_id=UUID(row["encounter_id"]) if row["encounter_id"] else None,
+            )
+            for row in rows
+        }
+    )
+
+
+async def save(connection: "Connection", standings: Standings) -> None:
+    """Raises asyncpg.SerializationError when somebody else wrote one of them meanwhile."""
+    touched = [standing for standing in standings.by_id.values() if standing.is_touched]
+    if not touched:
+        return
+    rows = [
+        {
+            "id": one.id,
+            "about": one.about,
+            "feed": one.feed,
+            "patient_id": one.patient_id,
+            "encounter_id": one.encounter_id,
+            "version": one.version,
+            "identifier": one.identifier,
+            "record": record_as_json(one.record),
+            "told": one.told,
+        }
+        for one in touched
+    ]
+    saved = await connection.fetch(SAVE, orjson.dumps(rows))
+    if len(saved) < len(rows):
+        raise asyncpg.SerializationError("a standing was written by somebody else meanwhile")
+
+
+async def reparent(connection: "Connection", retired: str, survivor: str) -> None:
+    await connection.execute(REPARENT, retired, survivor)
