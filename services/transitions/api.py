@@ -1,23 +1,21 @@
 """The routes of transitions: the worklist, one transition with its history, and what people may do."""
 
-from collections.abc import Awaitable
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
 from pydantic import AwareDatetime, Field
 
 from services.transitions import acting
-from services.transitions.acting import Act, Change, StaleVersionError, UnknownError
+from services.transitions.acting import Change
+from services.transitions.answers import act_of, answered, must_be_past, place_in, unknown
 from services.transitions.protocols import Library
 from services.transitions.store import worklists
 from services.transitions.store.worklists import TasksWanted, TransitionsWanted
-from services.transitions.task import NotAllowedError
 from shared.events.followups import ContactAttempted, ContactMade, FollowUpFact, MedicationReconciled
 from shared.events.transitions import Task, TaskStatus, Transition, TransitionStatus
-from shared.http import Caller, Problem, Role, StrictModel, allow, audited, audited_read
-from shared.postgres import Database, Transaction
+from shared.http import Caller, Role, StrictModel, allow, audited, audited_read
+from shared.postgres import Database
 
 Reader = Annotated[Caller, allow(Role.CARE_MANAGER, Role.AUDITOR)]
 CareManager = Annotated[Caller, allow(Role.CARE_MANAGER)]
@@ -26,8 +24,6 @@ Text = Annotated[str, Field(min_length=1, max_length=500)]
 Once = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 HISTORY_SHOWN = 500
-CLOCKS_APART = timedelta(minutes=5)
-Answer = TypeVar("Answer")
 
 
 class Seen(StrictModel):
@@ -86,7 +82,7 @@ def _add_reading(router: APIRouter, database: Database) -> None:
             facilities=tuple(sorted(caller.facilities)),
             patient=patient,
             to_review=review,
-            before=_place("before", before),
+            before=place_in("before", before),
             limit=limit,
         )
         async with database.pool.acquire() as connection:
@@ -101,7 +97,7 @@ def _add_reading(router: APIRouter, database: Database) -> None:
         async with database.pool.acquire() as connection:
             found = await worklists.transition(connection, transition_id)
             if found is None or not caller.sees(found["transition"].facility.code):
-                raise _unknown()
+                raise unknown()
             tasks = await worklists.tasks_of(connection, transition_id)
             history = await worklists.history_of(connection, transition_id, HISTORY_SHOWN)
             shown = [found["transition"].patient.id]
@@ -132,7 +128,7 @@ def _add_worklist(router: APIRouter, database: Database) -> None:
             escalated=escalated,
             facility=facility,
             facilities=tuple(sorted(caller.facilities)),
-            after=_place("after", after),
+            after=place_in("after", after),
             limit=limit,
         )
         async with database.pool.acquire() as connection:
@@ -148,8 +144,8 @@ def _add_task_acts(router: APIRouter, database: Database, library: Library) -> N
         task_id: UUID, seen: Seen, change: Change, caller: Caller, request: Request, key: str | None
     ) -> Task:
         async with database.transaction() as tx:
-            act = await _act(tx, caller, request, key)
-            task = await _answered(acting.act_on_task(tx, library, task_id, seen.version, act, change))
+            act = await act_of(tx, caller, request, key)
+            task = await answered(acting.act_on_task(tx, library, task_id, seen.version, act, change))
             await audited(tx.connection, caller, "task changed", [str(task_id)], request)
         return task
 
@@ -175,9 +171,9 @@ def _add_records(router: APIRouter, database: Database, library: Library) -> Non
         transition_id: UUID, caller: Caller, request: Request, key: str | None, fact: type[FollowUpFact], **said: Any
     ) -> Transition:
         async with database.transaction() as tx:
-            act = await _act(tx, caller, request, key)
-            _must_be_past(said["at"], act.at)
-            transition = await _answered(acting.record(tx, library, transition_id, act, fact, **said))
+            act = await act_of(tx, caller, request, key)
+            must_be_past(said["at"], act.at)
+            transition = await answered(acting.record(tx, library, transition_id, act, fact, **said))
             await audited(tx.connection, caller, "deed recorded", [transition.patient.id], request)
         return transition
 
@@ -199,43 +195,7 @@ def _add_records(router: APIRouter, database: Database, library: Library) -> Non
     @router.post("/transitions/{transition_id}/review")
     async def review(transition_id: UUID, body: Seen, caller: CareManager, request: Request) -> Transition:
         async with database.transaction() as tx:
-            act = await _act(tx, caller, request, None)
-            transition = await _answered(acting.review(tx, library, transition_id, body.version, act))
+            act = await act_of(tx, caller, request, None)
+            transition = await answered(acting.review(tx, library, transition_id, body.version, act))
             await audited(tx.connection, caller, "transition reviewed", [transition.patient.id], request)
         return transition
-
-
-async def _act(tx: Transaction, caller: Caller, request: Request, key: str | None) -> Act:
-    request_id = request.state.request_id
-    return Act(actor=caller.subject, request_id=request_id, at=await tx.now(), sees=caller.sees, key=key)
-
-
-async def _answered(acted: Awaitable[Answer]) -> Answer:
-    try:
-        return await acted
-    except UnknownError:
-        raise _unknown() from None
-    except StaleVersionError as stale:
-        raise Problem(409, "It has changed since you saw it", slug="stale-version", version=stale.version) from None
-    except NotAllowedError as refused:
-        raise Problem(409, "That can't be done as it stands", str(refused), slug="not-as-it-stands") from None
-
-
-def _unknown() -> Problem:
-    """Another facility's is not told from one that does not exist."""
-    return Problem(404, "There is no such transition or task", slug="unknown")
-
-
-def _must_be_past(at: datetime, now: datetime) -> None:
-    if at > now + CLOCKS_APART:
-        raise Problem(422, "The request does not fit", "at lies in the future", slug="invalid-request", field="body.at")
-
-
-def _place(name: str, text: str | None) -> tuple[datetime, UUID] | None:
-    if text is None:
-        return None
-    at, _, last = text.partition("_")
-    try:
-        return datetime.fromisoformat(at), UUID(last)
-    except ValueError:
-        raise Problem(422, "The request does not fit", slug="invalid-request", field=f"query.{name}") from None

@@ -9,6 +9,9 @@ from services.transitions.api import transitions_router
 from services.transitions.consumers import handlers
 from services.transitions.editions import register_protocols
 from services.transitions.protocols import read_protocols
+from services.transitions.referrals.api import referrals_router
+from services.transitions.referrals.rules import read_rules
+from services.transitions.referrals.ticking import LoopKeeper
 from services.transitions.settings import Settings
 from services.transitions.signals.api import signals_router
 from services.transitions.snapshots import tell_open_transitions
@@ -32,18 +35,25 @@ class Service:
 async def build(settings: Settings) -> Service:
     """Raises WrongProtocolError when a protocol can't be used, OSError when PostgreSQL can't be reached."""
     protocols = read_protocols(settings.protocols, demo=settings.demo)
+    rules = read_rules()
     database = await open_database(SERVICE, settings.postgres)
     library = await register_protocols(database, protocols)
     consumer = Consumer(
         database=database,
         kafka=settings.kafka,
         name=SERVICE,
-        handlers=handlers(library),
+        handlers=handlers(library, rules),
         instance=settings.instance,
     )
+    loop = LoopKeeper(database, rules)
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
     clock = Timekeeper(database, library, batch=settings.timers_batch)
     operations = operations_router(database, consumer=consumer, relay=relay, snapshot=tell_open_transitions)
-    routers = [transitions_router(database, library), signals_router(database), operations]
+    routers = [
+        transitions_router(database, library),
+        referrals_router(database, rules),
+        signals_router(database),
+        operations,
+    ]
     app = create_app(SERVICE, database=database, settings=settings.http, routers=routers)
-    return Service(app, database, (consumer.run, relay.run, clock.run))
+    return Service(app, database, (consumer.run, relay.run, clock.run, loop.run))

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from services.transitions.protocols import Library
+from services.transitions.referrals.hearing import hear_referrals
+from services.transitions.referrals.rules import LoopRules
 from services.transitions.tracking import track_encounters, weigh_evidence
 from shared.events import AnyEvent, Topic
 from shared.kafka import Handler
@@ -11,15 +13,30 @@ from shared.postgres import Transaction
 Tracking = Callable[[Transaction, Library, Sequence[AnyEvent]], Awaitable[None]]
 
 
-def handlers(library: Library) -> Mapping[Topic, Handler]:
+def handlers(library: Library, rules: LoopRules) -> Mapping[Topic, Handler]:
     evidence = _knowing(library, weigh_evidence)
     return {
         Topic.ENCOUNTERS: _knowing(library, track_encounters),
-        Topic.FOLLOWUPS: evidence,
-        Topic.REFERRALS: evidence,
+        Topic.FOLLOWUPS: _each(evidence, _moving(rules)),
+        Topic.REFERRALS: _each(evidence, _moving(rules)),
         Topic.NOTIFICATIONS: evidence,
         Topic.PLANS: evidence,
     }
+
+
+def _moving(rules: LoopRules) -> Handler:
+    async def handle(tx: Transaction, events: Sequence[AnyEvent]) -> None:
+        await hear_referrals(tx, rules, events)
+
+    return handle
+
+
+def _each(*heard_by: Handler) -> Handler:
+    async def handle(tx: Transaction, events: Sequence[AnyEvent]) -> None:
+        for hear in heard_by:
+            await hear(tx, events)
+
+    return handle
 
 
 def _knowing(library: Library, track: Tracking) -> Handler:

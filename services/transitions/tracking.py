@@ -12,7 +12,7 @@ from services.transitions.evidence import evidence_in
 from services.transitions.merging import take_over
 from services.transitions.protocols import Library
 from services.transitions.transition import hear, hear_patient
-from shared.events import AnyEvent, Event
+from shared.events import AnyEvent, Event, Topic
 from shared.events.encounters import EncounterFact, PatientMerged, PatientUpdated
 from shared.postgres import Transaction
 
@@ -70,7 +70,7 @@ def _follow_encounter(
 
 async def weigh_evidence(tx: Transaction, library: Library, events: Sequence[AnyEvent]) -> None:
     """Keeps the deeds that some protocol waits for, and completes what they show done."""
-    heard = [event for event in events if not event.snapshot and event.source != tx.service]
+    heard = [event for event in events if not event.snapshot and not _took_effect(tx, event)]
     asked = [event for event in heard if library.waits_for(event.fact)]
     if not asked:
         return
@@ -82,6 +82,11 @@ async def weigh_evidence(tx: Transaction, library: Library, events: Sequence[Any
         if found is not None:
             cases.put(cases.add_evidence(found), Cause.of(event))
     await cases.save(tx)
+
+
+def _took_effect(tx: Transaction, event: AnyEvent) -> bool:
+    """Own followups are evidence when recorded; what this service says of referrals counts when it is heard."""
+    return event.source == tx.service and event.topic != Topic.REFERRALS
 
 
 def _times(event: AnyEvent) -> datetime:

@@ -34,6 +34,11 @@ class ReferralFact(Fact):
     requester_npi: str | None = None
     performer_npi: str | None = None
     external_identifier: Identifier | None = None
+    outcome: str | None = None
+    duplicate_of: UUID | None = None
+    replaces: UUID | None = None
+    waiting_for: str | None = None
+    due_at: datetime | None = None
 
 
 class ReferralRequested(ReferralFact):
@@ -88,6 +93,91 @@ class ReferralCancelRequested(ReferralFact):
     TYPE = "care.referral.cancel-requested.v1"
 
 
+class ReferralReceived(ReferralFact):
+    """The performer has it and has not decided (RF1-1 pending)."""
+
+    TYPE = "care.referral.received.v1"
+
+
+class ReferralAppointmentCancelled(ReferralFact):
+    """The appointment fell through; the referral is accepted and waits for another."""
+
+    TYPE = "care.referral.appointment-cancelled.v1"
+
+
+class ReferralStarted(ReferralFact):
+    """The performer works on it; outcome or result are still to come."""
+
+    TYPE = "care.referral.started.v1"
+
+
+class ReferralOutcomeRecorded(ReferralFact):
+    """The performer says the work is done, with `outcome`; without its result the loop stays open."""
+
+    TYPE = "care.referral.outcome-recorded.v1"
+
+
+class ReferralResultWithdrawn(ReferralFact):
+    """The result was cancelled or deleted at its source: the loop is open again."""
+
+    TYPE = "care.referral.result-withdrawn.v1"
+
+
+class ReferralHeldBack(ReferralFact):
+    """The performer put it on hold."""
+
+    TYPE = "care.referral.held-back.v1"
+
+
+class ReferralFailed(ReferralFact):
+    """The performer accepted it and could not do it; the requester decides what comes next."""
+
+    TYPE = "care.referral.failed.v1"
+
+
+class ReferralRerouted(ReferralFact):
+    """A new referral, to another performer, takes this one's place (its `replaces` names this one)."""
+
+    TYPE = "care.referral.rerouted.v1"
+
+
+class ReferralClosedUnmet(ReferralFact):
+    """The loop was closed without the service having been given; `reason` says why."""
+
+    TYPE = "care.referral.closed-unmet.v1"
+
+
+class ReferralEnteredInError(ReferralFact):
+    TYPE = "care.referral.entered-in-error.v1"
+
+
+class ReferralDuplicateSuspected(ReferralFact):
+    """The same service was asked for already (`duplicate_of`). Unless it is stat, it waits for a person's decision."""
+
+    TYPE = "care.referral.duplicate-suspected.v1"
+
+
+class ReferralDuplicateDecided(ReferralFact):
+    """A person decided: a justified repeat goes on. Linked or cancelled ones are told as cancelled."""
+
+    TYPE = "care.referral.duplicate-decided.v1"
+
+
+class ReferralOverdue(ReferralFact):
+    """What the referral waits for (`waiting_for`) was due at `due_at`; `to_role` must act."""
+
+    TYPE = "care.referral.overdue.v1"
+    to_role: str
+
+
+class ReferralEscalated(ReferralFact):
+    """The ladder's `level` was reached; `to_role` must now be told."""
+
+    TYPE = "care.referral.escalated.v1"
+    level: int
+    to_role: str
+
+
 REFERRAL_FACTS: tuple[type[Fact], ...] = (
     ReferralRequested,
     ReferralAccepted,
@@ -101,4 +191,18 @@ REFERRAL_FACTS: tuple[type[Fact], ...] = (
     ReferralExpired,
     ReferralUpdated,
     ReferralCancelRequested,
+    ReferralReceived,
+    ReferralAppointmentCancelled,
+    ReferralStarted,
+    ReferralOutcomeRecorded,
+    ReferralResultWithdrawn,
+    ReferralHeldBack,
+    ReferralFailed,
+    ReferralRerouted,
+    ReferralClosedUnmet,
+    ReferralEnteredInError,
+    ReferralDuplicateSuspected,
+    ReferralDuplicateDecided,
+    ReferralOverdue,
+    ReferralEscalated,
 )

@@ -8,12 +8,15 @@ from typing import Any, Self
 from services.transitions.consumers import handlers
 from services.transitions.editions import register_protocols
 from services.transitions.protocols import Library, read_protocols
+from services.transitions.referrals.rules import read_rules
 from services.transitions.timing import Timekeeper
 from shared.events import AnyEvent, Fact, Topic, read_event
 from shared.postgres import Database
 from shared.postgres.outbox import unpack_headers
 from tests.support.databases import Databases
 from tests.unit.transitions import stays
+
+RULES = read_rules()
 
 
 @dataclass
@@ -35,7 +38,7 @@ class House:
         async with self.database.transaction() as tx:
             await tx.lock({who for event in events for who in (event.subject, *event.fact.concerns())})
             for topic, heard in by_topic.items():
-                await handlers(self.library)[Topic(topic)](tx, heard)
+                await handlers(self.library, RULES)[Topic(topic)](tx, heard)
 
     async def events(self, subject: str | None = None) -> Sequence[AnyEvent]:
         rows = await self.database.pool.fetch(

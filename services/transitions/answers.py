@@ -1,0 +1,52 @@
+"""How every route of transitions answers: who asks and when, refusals as problems, places in lists."""
+
+from collections.abc import Awaitable
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import UUID
+
+from fastapi import Request
+
+from services.transitions.acting import Act, StaleVersionError, UnknownError
+from services.transitions.task import NotAllowedError
+from shared.http import Caller, Problem
+from shared.postgres import Transaction
+
+CLOCKS_APART = timedelta(minutes=5)
+Answer = TypeVar("Answer")
+
+
+async def act_of(tx: Transaction, caller: Caller, request: Request, key: str | None) -> Act:
+    request_id = request.state.request_id
+    return Act(actor=caller.subject, request_id=request_id, at=await tx.now(), sees=caller.sees, key=key)
+
+
+async def answered(acted: Awaitable[Answer]) -> Answer:
+    try:
+        return await acted
+    except UnknownError:
+        raise unknown() from None
+    except StaleVersionError as stale:
+        raise Problem(409, "It has changed since you saw it", slug="stale-version", version=stale.version) from None
+    except NotAllowedError as refused:
+        raise Problem(409, "That can't be done as it stands", str(refused), slug="not-as-it-stands") from None
+
+
+def unknown() -> Problem:
+    """Another facility's is not told from one that does not exist."""
+    return Problem(404, "There is no such transition or task", slug="unknown")
+
+
+def must_be_past(at: datetime, now: datetime) -> None:
+    if at > now + CLOCKS_APART:
+        raise Problem(422, "The request does not fit", "at lies in the future", slug="invalid-request", field="body.at")
+
+
+def place_in(name: str, text: str | None) -> tuple[datetime, UUID] | None:
+    if text is None:
+        return None
+    at, _, last = text.partition("_")
+    try:
+        return datetime.fromisoformat(at), UUID(last)
+    except ValueError:
+        raise Problem(422, "The request does not fit", slug="invalid-request", field=f"query.{name}") from None

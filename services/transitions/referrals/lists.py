@@ -1,0 +1,81 @@
+"""SQL of looking at referrals: the list, one referral with its deeds."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+
+if TYPE_CHECKING:
+    from shared.postgres.transaction import Connection
+
+COLUMNS = """id, patient_id, facility, service_group, priority, state, is_open, is_held, performer, requester,
+    waiting_for, due_at, fired, version, requested_at, changed_at, body::text AS body"""
+LIST = f"""
+SELECT {COLUMNS} FROM referral
+WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR priority = $2)
+  AND ($3::text IS NULL OR patient_id = $3) AND (cardinality($4::text[]) = 0 OR facility = ANY ($4))
+  AND ($5::text IS NULL OR performer = $5 OR requester = $5)
+  AND ($6::bool IS NULL OR (is_held AND is_open) = $6) AND ($7::bool IS NULL OR is_open = $7)
+  AND (NOT $8::bool OR (is_open AND due_at < clock_timestamp()))
+  AND ($9::timestamptz IS NULL OR (changed_at, id) < ($9, $10))
+ORDER BY changed_at DESC, id DESC LIMIT $11
+"""
+ONE = f"SELECT {COLUMNS} FROM referral WHERE id = $1"
+DEEDS = """
+SELECT event_id, kind, at, recorded, source, actor, said ->> 'reason' AS reason FROM referral_deed
+WHERE referral_id = $1 ORDER BY at, recorded
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferralsWanted:
+    """`organisation` is performer or requester; `facilities` are those the caller may see (empty: all)."""
+
+    state: str | None = None
+    priority: str | None = None
+    patient: str | None = None
+    facilities: tuple[str, ...] = ()
+    organisation: str | None = None
+    held: bool | None = None
+    is_open: bool | None = None
+    overdue: bool = False
+    before: tuple[datetime, UUID] | None = None
+    limit: int = 50
+
+
+async def referrals(connection: "Connection", wanted: ReferralsWanted) -> list[Mapping[str, Any]]:
+    """Last changed first."""
+    at, last = wanted.before or (None, None)
+    rows = await connection.fetch(
+        LIST,
+        wanted.state,
+        wanted.priority,
+        wanted.patient,
+        list(wanted.facilities),
+        wanted.organisation,
+        wanted.held,
+        wanted.is_open,
+        wanted.overdue,
+        at,
+        last,
+        wanted.limit,
+    )
+    return [_shown(row) for row in rows]
+
+
+async def referral(connection: "Connection", referral_id: UUID) -> dict[str, Any] | None:
+    """The referral with everything that was heard of it and done to it."""
+    row = await connection.fetchrow(ONE, referral_id)
+    if row is None:
+        return None
+    deeds = [dict(deed) for deed in await connection.fetch(DEEDS, referral_id)]
+    return {**_shown(row), "deeds": deeds}
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    found = dict(row)
+    terms = orjson.loads(found.pop("body"))
+    return {**found, "escalation_level": max(found["fired"] - 1, 0), "terms": terms}

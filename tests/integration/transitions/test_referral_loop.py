@@ -1,0 +1,174 @@
+"""Referrals in the database: heard, done by the API, timed, held as duplicates, re-keyed. Own words are not news."""
+
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from services.transitions.api import transitions_router
+from services.transitions.referrals.api import referrals_router
+from services.transitions.referrals.ticking import LoopKeeper
+from shared.events import AnyEvent
+from shared.events.encounters import PatientMerged
+from shared.events.followups import AppointmentAttended, AppointmentBooked
+from shared.events.people import PatientSummary
+from shared.events.referrals import (
+    ReferralClosed,
+    ReferralDuplicateSuspected,
+    ReferralEscalated,
+    ReferralFact,
+    ReferralOverdue,
+    ReferralRequested,
+)
+from shared.http import Role
+from tests.integration.http.running import Answer, Client, Tokens, issuing, service
+from tests.integration.transitions.house import RULES, House
+from tests.unit.transitions.referrals_told import note, told, visit
+from tests.unit.transitions.stays import event_of
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def tokens(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tokens]:
+    async with issuing(tmp_path_factory.mktemp("issuer")) as (_, signing):
+        yield signing
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(house: House, tokens: Tokens) -> AsyncIterator[Client]:
+    routers = [transitions_router(house.database, house.library), referrals_router(house.database, RULES)]
+    async with service(tokens, routers, database=house.database) as served:
+        yield served
+
+
+async def at(house: House, ago: timedelta) -> str:
+    return (await house.now() - ago).isoformat()
+
+
+async def ask(client: Client, path: str, body: dict[str, Any], **more: Any) -> Answer:
+    return await client.ask("POST", path, more.pop("role", Role.CARE_MANAGER), json=body, **more)
+
+
+async def shown(client: Client, referral: UUID | str) -> Any:
+    answer = await client.ask("GET", f"/referrals/{referral}", Role.CARE_MANAGER)
+    assert answer.status == 200, answer.text
+    return answer.body
+
+
+async def requested(house: House, ago: timedelta, **more: Any) -> tuple[UUID, AnyEvent]:
+    event = told(ReferralRequested, await at(house, ago), **more)
+    await house.hear(event)
+    assert isinstance(event.fact, ReferralFact)
+    return event.fact.referral_id, event
+
+
+async def test_messages_and_one_acknowledgement_close_the_loop(house: House, client: Client) -> None:
+    # The visit's message comes before the referral it is of.
+    kept = visit(AppointmentAttended, await at(house, timedelta(hours=2)))
+    await house.hear(kept)
+    key, _ = await requested(house, timedelta(hours=3))
+    await house.hear(note(await at(house, timedelta(hours=1))))
+    found = await shown(client, key)
+    assert (found["state"], found["waiting_for"]) == ("completed", "acknowledgement")
+    body = {"version": found["version"]}
+    assert (await ask(client, f"/referrals/{key}/acknowledge", {"version": 1})).status == 409
+    idempotent = {"idempotency-key": str(uuid4())}
+    for _ in range(2):
+        closed = await ask(client, f"/referrals/{key}/acknowledge", body, headers=idempotent)
+        assert (closed.status, closed.body["state"]) == (200, "closed")
+    assert len(await house.facts(ReferralClosed)) == 1
+    assert await house.count("SELECT count(*) FROM referral_timer WHERE fired_at IS NULL") == 0
+
+
+async def test_own_statements_and_repeats_change_nothing(house: House) -> None:
+    _, event = await requested(house, timedelta(hours=1))
+    await house.hear(visit(AppointmentBooked, await at(house, timedelta(minutes=30))))
+    before = await house.count("SELECT count(*) FROM outbox")
+    own = [e for e in await house.events() if isinstance(e.fact, ReferralFact)]
+    assert own
+    await house.hear(*own, event)
+    assert await house.count("SELECT count(*) FROM outbox") == before
+    assert await house.count("SELECT count(*) FROM referral_deed") == 2
+
+
+async def test_every_level_is_told_once_however_many_look(house: House) -> None:
+    for n in range(5):
+        await requested(house, timedelta(days=30), service=f"service {n}", identifier=None)
+    keepers = [LoopKeeper(house.database, RULES) for _ in range(2)]
+    for keeper in [*keepers, *keepers]:
+        await keeper.work_off()
+    assert len(await house.facts(ReferralOverdue)) == 5
+    assert sorted(f.level for f in await house.facts(ReferralEscalated)) == [1] * 5 + [2] * 5
+
+
+async def test_an_expired_referral_is_over(house: House, client: Client) -> None:
+    ends = await house.now() - timedelta(minutes=1)
+    key, _ = await requested(house, timedelta(hours=1), expires_at=ends)
+    await LoopKeeper(house.database, RULES).work_off()
+    assert (await shown(client, key))["state"] == "expired"
+
+
+async def test_a_suspected_duplicate_waits_for_a_person(house: House, client: Client) -> None:
+    first, _ = await requested(house, timedelta(days=3))
+    second, _ = await requested(house, timedelta(hours=1), identifier=None)
+    [suspected] = await house.facts(ReferralDuplicateSuspected)
+    assert suspected.duplicate_of == first
+    found = await shown(client, second)
+    assert (found["is_held"], found["waiting_for"]) == (True, "duplicate-decision")
+    listed = await client.ask("GET", "/referrals?held=true", Role.CARE_MANAGER)
+    assert [item["id"] for item in listed.body["items"]] == [str(second)]
+    refused = await ask(client, f"/referrals/{second}/accept", {"version": found["version"]})
+    assert (refused.status, refused.body["type"]) == (409, "urn:handoff:problem:not-as-it-stands")
+    decision = {"version": found["version"], "decision": "repeat", "reason": "symptoms are worse"}
+    assert (await ask(client, f"/referrals/{second}/duplicate", decision)).body["held"] is False
+    third, _ = await requested(house, timedelta(minutes=5), identifier=None)
+    version = (await shown(client, third))["version"]
+    linking = {"version": version, "decision": "link", "existing": str(first), "reason": "same question"}
+    linked = await ask(client, f"/referrals/{third}/duplicate", linking)
+    assert (linked.body["state"], linked.body["duplicate_of"]) == ("cancelled", str(first))
+
+
+async def discharged(house: House, client: Client) -> str:
+    await house.discharge_past_due("p1", timedelta(hours=3))
+    answer = await client.ask("GET", "/transitions", Role.CARE_MANAGER)
+    return str(answer.body["items"][0]["transition"]["id"])
+
+
+async def test_a_rejected_referral_is_routed_anew_and_both_sides_keep_to_theirs(
+    house: House, client: Client, tokens: Tokens
+) -> None:
+    place = await discharged(house, client)
+    clinic = {"authorization": f"Bearer {tokens.of(Role.PROVIDER, organisation='heart-clinic')}"}
+    stranger = {"authorization": f"Bearer {tokens.of(Role.PROVIDER, organisation='skin-clinic')}"}
+    body = {"service": "Cardiology", "performer": "heart-clinic", "requester": "oak", "priority": "urgent"}
+    made = await ask(client, f"/transitions/{place}/referrals", body)
+    assert (made.status, made.body["state"]) == (201, "requested")
+    path = f"/referrals/{made.body['id']}"
+    says = {"version": 1, "reason": "no capacity"}
+    assert (await ask(client, f"{path}/reject", says, role=None, headers=stranger)).status == 404
+    assert (await ask(client, f"{path}/error", says, role=None, headers=clinic)).status == 403
+    assert (await ask(client, f"{path}/reject", {"version": 1})).status == 422
+    assert (await ask(client, f"{path}/reject", says, role=None, headers=clinic)).body["state"] == "rejected"
+    anew = {"version": 2, "performer": "city-heart", "reason": "no capacity"}
+    key = {"idempotency-key": str(uuid4())}
+    answers = [await ask(client, f"{path}/reroute", anew, headers=key) for _ in range(2)]
+    assert [answer.status for answer in answers] == [201, 201]
+    replacement = answers[0].body["replacement"]
+    assert (answers[0].body["rerouted"]["state"], replacement["held"]) == ("rerouted", False)
+    assert replacement["terms"]["replaces"] == made.body["id"]
+    assert await house.count("SELECT count(*) FROM referral") == 2
+
+
+async def test_a_merge_takes_the_referrals_along(house: House, client: Client) -> None:
+    key, _ = await requested(house, timedelta(hours=1))
+    fact = PatientMerged(patient=PatientSummary(id="p2"), retired="p1", survivor="p2")
+    now: datetime = await house.now()
+    await house.hear(event_of(fact, "p1", now))
+    accept = await ask(client, f"/referrals/{key}/accept", {"version": 1})
+    assert accept.status == 200, accept.text
+    said = [event for event in await house.events("p2") if isinstance(event.fact, ReferralFact)]
+    assert [(event.fact.patient.id, event.fact.status) for event in said if isinstance(event.fact, ReferralFact)] == [
+        ("p2", "accepted")
+    ]
