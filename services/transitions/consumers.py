@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from services.transitions.protocols import Library
 from services.transitions.referrals.hearing import hear_referrals
-from services.transitions.referrals.rules import LoopRules
+from services.transitions.referrals.rules import LoopRules, read_rules
 from services.transitions.tracking import track_encounters, weigh_evidence
 from shared.events import AnyEvent, Topic
 from shared.kafka import Handler
@@ -13,12 +13,14 @@ from shared.postgres import Transaction
 Tracking = Callable[[Transaction, Library, Sequence[AnyEvent]], Awaitable[None]]
 
 
-def handlers(library: Library, rules: LoopRules) -> Mapping[Topic, Handler]:
+def handlers(library: Library, rules: LoopRules | None = None) -> Mapping[Topic, Handler]:
+    """Each topic's handler; `rules` are the referral loop's, those shipped where none are given."""
+    moving = _moving(rules or read_rules())
     evidence = _knowing(library, weigh_evidence)
     return {
         Topic.ENCOUNTERS: _knowing(library, track_encounters),
-        Topic.FOLLOWUPS: _each(evidence, _moving(rules)),
-        Topic.REFERRALS: _each(evidence, _moving(rules)),
+        Topic.FOLLOWUPS: _each(evidence, moving),
+        Topic.REFERRALS: _each(evidence, moving),
         Topic.NOTIFICATIONS: evidence,
         Topic.PLANS: evidence,
     }
