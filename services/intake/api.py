@@ -1,6 +1,5 @@
 """The routes of intake: messages in and looked at, patients and encounters."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -10,10 +9,11 @@ from pydantic import Field
 
 from services.intake import log_store, store
 from services.intake.acknowledgement import acknowledge
-from services.intake.arrival import read_arrival
+from services.intake.arrival import is_json, read_arrival
 from services.intake.describing import describe
 from services.intake.feeds import FeedDirectory
 from services.intake.message import Outcome, Reason
+from services.intake.offering import settle
 from services.intake.receiving import Reception
 from services.intake.replaying import replay
 from services.intake.sealing import Seal
@@ -70,12 +70,7 @@ def _add_sending(router: APIRouter, feeds: FeedDirectory, reception: Reception) 
             raise Problem(422, "The body must be one HL7 v2 message", slug="empty-body")
         host = request.client.host if request.client else ""
         arrival = read_arrival(raw, feeds, host)
-        try:
-            verdict = await reception.offer(arrival)
-        except asyncio.CancelledError:
-            if not arrival.done.cancelled():
-                raise
-            raise Problem(503, "It could not be stored: send it again", slug="not-stored") from None
+        verdict = await settle(reception, arrival)
         acks = acknowledge(arrival.heading, verdict, datetime.now(UTC))
         headers = {"X-Message-Id": str(arrival.id)} if verdict.outcome is not Outcome.DUPLICATE else {}
         if not acks:
@@ -116,7 +111,8 @@ def _add_raw(router: APIRouter, database: Database, seal: Seal) -> None:
                 raise Problem(404, "No such message")
             subject = row["patient_id"] or f"message {message_id}"
             await audited_read(connection, caller, "message.raw", [subject], request)
-        return Response(seal.open(row["raw"], message_id), media_type=HL7)
+        content = seal.open(row["raw"], message_id)
+        return Response(content, media_type="application/json" if is_json(content) else HL7)
 
 
 def _add_deciding(

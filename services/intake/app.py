@@ -7,12 +7,14 @@ from contextlib import suppress
 import asyncpg
 from fastapi import FastAPI
 
-from services.intake import operating
+from services.intake import idempotency, operating
 from services.intake.api import messages_router, patients_router
 from services.intake.counting import Counting
+from services.intake.events_api import events_router
 from services.intake.feed_book import FeedBook
 from services.intake.feed_file import read_feeds_file
 from services.intake.feeds_api import feeds_router
+from services.intake.fhir.api import BUNDLE_BYTES, fhir_router
 from services.intake.mllp import Listener
 from services.intake.receiving import Reception
 from services.intake.sealing import Seal
@@ -52,6 +54,8 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
             messages_router(database, feeds, reception, seal),
             feeds_router(database, feeds),
             patients_router(database),
+            fhir_router(feeds, reception),
+            events_router(database, feeds, reception),
             operations_router(
                 database,
                 consumer=consumer,
@@ -61,6 +65,7 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
             ),
         ],
         ready=[Check("store", store_takes_messages)],
+        body_limits={"/fhir/": BUNDLE_BYTES},
     )
     app.state.listener, app.state.database = listener, database
 
@@ -99,6 +104,7 @@ async def keep_partitions(database: Database) -> None:
     while True:
         try:
             await database.pool.execute("SELECT message_maintain()")
+            await idempotency.forget(database.pool)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("maintenance failed", error=error, retry_in=MAINTAIN_EVERY_S)
         await asyncio.sleep(MAINTAIN_EVERY_S)

@@ -63,6 +63,11 @@ class Arrival:
         return (self.feed_name, self.control_id, self.digest)
 
 
+def is_json(raw: bytes) -> bool:
+    """Whether the bytes are a FHIR resource or a JSON event, and not HL7 v2."""
+    return raw.lstrip()[:1] == b"{"
+
+
 def read_arrival(
     raw: bytes, feeds: FeedDirectory, host: str, *, message_id: UUID | None = None, received: datetime | None = None
 ) -> Arrival:

@@ -254,7 +254,19 @@ def _delete(state: EncounterState, _fact: StayFact, _before: EncounterState) -> 
     return state.but(status=S.ENTERED_IN_ERROR, milestones=(), is_stub=False)
 
 
+def _stand_open(state: EncounterState, fact: StayFact, before: EncounterState) -> EncounterState:
+    """FHIR's `in-progress` is no trigger but how things stand: whatever ended or interrupted the stay is over."""
+    if state.last(K.DISCHARGED):
+        return _cancel_discharge(state, fact, before)
+    if state.status == S.ON_LEAVE:
+        return _return(state, fact, before)
+    if state.said.get("class") not in {EncounterClass.INPATIENT, EncounterClass.OBSERVATION, EncounterClass.SHORT_STAY}:
+        return _open(K.ARRIVED, state, fact, before)
+    return _amend(state, fact, before) if state.has(K.ADMITTED) else _to_inpatient(state, fact, before)
+
+
 RULES: Mapping[str, Rule] = {
+    "in-progress": _stand_open,
     "A01": partial(_open, K.ADMITTED),
     "A02": _transfer,
     "A03": _discharge,

@@ -25,7 +25,7 @@ WHERE ($1::uuid IS NULL OR id < $1)
 ORDER BY id DESC LIMIT $10
 """
 MESSAGE = f"SELECT {_SHOWN} FROM message WHERE id = $1"
-RAW = "SELECT raw, feed, received_at, outcome, version, patient_id FROM message WHERE id = $1"
+RAW = "SELECT raw, feed, control_id, trigger, received_at, outcome, version, patient_id FROM message WHERE id = $1"
 CLAIM = """
 UPDATE message SET version = version + 1, decided_by = $3
 WHERE id = $1 AND ($2::integer IS NULL OR version = $2) AND outcome <> 'accepted'
@@ -65,7 +65,7 @@ def _shown(row: Any) -> dict[str, Any]:
 
 
 async def sealed(connection: "Connection", message_id: UUID) -> Any:
-    """The message's sealed bytes, with feed, received_at, outcome, version and patient_id; None if there is none."""
+    """The message's sealed bytes, with what is needed to read them again; None if there is no such message."""
     return await connection.fetchrow(RAW, message_id)
 
 

@@ -1,6 +1,6 @@
 """The one way to make a service's HTTP application: routers in, and around them what every service owes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +28,13 @@ def create_app(
     ready: Sequence[Check] = (),
     lifespan: Lifespan | None = None,
     session_cookie: str | None = None,
+    body_limits: Mapping[str, int] | None = None,
 ) -> FastAPI:
     """The service's routes with health, metrics, problem details, authentication, body limit and security headers.
 
     `session_cookie` names a cookie that may hold the token instead of the Authorization header (the console's);
-    a changing request must then come from the same origin.
+    a changing request must then come from the same origin. `body_limits` are bytes by path prefix, where uploads need
+    more than the settings' limit.
     """
     app = FastAPI(
         title=f"Handoff {service}",
@@ -50,7 +52,7 @@ def create_app(
     for router in (health_router(service, checks), _description(app), *routers):
         app.include_router(router)
     # The last one added is the outermost.
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes, by_prefix=body_limits)
     app.add_middleware(CatchUnexpected)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestContext)

@@ -4,7 +4,7 @@ the log. The log and the metrics name the route's template, never the path: path
 
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -131,19 +131,24 @@ class CatchUnexpected:
 
 
 class BodyLimit:
-    """Refuses a body above the limit with 413, by its declared length or as soon as more has arrived."""
+    """Refuses a body above the limit with 413, by its declared length or as soon as more has arrived.
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int) -> None:
+    `by_prefix` are limits of their own for paths that begin so: uploads, Bundles.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_bytes: int, by_prefix: Mapping[str, int] | None = None) -> None:
         self._app = app
         self._max_bytes = max_bytes
+        self._by_prefix = dict(by_prefix or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        limit = next((n for start, n in self._by_prefix.items() if scope["path"].startswith(start)), self._max_bytes)
         declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > self._max_bytes:
-            await answer(self._too_large(), scope["state"]["request_id"])(scope, receive, send)
+        if not declared.isdecimal() or int(declared) > limit:
+            await answer(self._too_large(limit), scope["state"]["request_id"])(scope, receive, send)
             return
         received = 0
 
@@ -151,11 +156,12 @@ class BodyLimit:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > self._max_bytes:
-                raise self._too_large()
+            if received > limit:
+                raise self._too_large(limit)
             return message
 
         await self._app(scope, receive_within_limit, send)
 
-    def _too_large(self) -> Problem:
-        return Problem(413, "The body is too large", slug="body-too-large", limit_bytes=self._max_bytes)
+    @staticmethod
+    def _too_large(limit: int) -> Problem:
+        return Problem(413, "The body is too large", slug="body-too-large", limit_bytes=limit)

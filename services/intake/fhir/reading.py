@@ -1,0 +1,199 @@
+"""From the body of a FHIR request to an arrival: what HL7 messages become, by the same rules and into the same log."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import orjson
+
+from services.intake.arrival import Arrival
+from services.intake.codes import NO_IDENTITY
+from services.intake.feeds import Feed, FeedDirectory
+from services.intake.fhir import codes, people, visit
+from services.intake.fhir.graph import Found, Graph, Issue, UnreadableError, read_resource
+from services.intake.fhir.resources import Encounter, MessageBundle, MessageHeader, Patient
+from services.intake.fhir.times import Moments
+from services.intake.message import AdtMessage, Heading, OrderKey, Outcome, Reason, StayFact, Verdict
+from services.intake.triggers import MERGES, PATIENT_ONLY, RANKS
+from shared.events import uuid7
+
+FURTHEST_AHEAD = timedelta(days=1)
+FOCUSES = ("Encounter",)
+_FAILED = Verdict(Outcome.HELD, reason=Reason.RULE_FAILED)
+
+
+class Request(NamedTuple):
+    """What was asked: the resource in focus, what it may refer to, and what the sender said about the whole."""
+
+    focus: Found
+    graph: Graph
+    event: str
+    control_id: str
+    sent: str | None
+
+
+class FhirArrival(NamedTuple):
+    """`issues` are what the answer tells beside the verdict."""
+
+    arrival: Arrival
+    issues: tuple[Issue, ...]
+
+
+def read_fhir(
+    raw: bytes,
+    feed: Feed,
+    feeds: FeedDirectory,
+    *,
+    wanted: str | None = None,
+    resource_id: str | None = None,
+    message_id: UUID | None = None,
+    received: datetime | None = None,
+) -> FhirArrival:
+    """Never raises for the content: what is wrong becomes the verdict and the issues.
+
+    `wanted` and `resource_id` are the type and id that the address says.
+    """
+    arrival = Arrival(
+        id=message_id or uuid7(),
+        received=received or datetime.now(UTC),
+        raw=raw,
+        digest=hashlib.sha256(raw).digest(),
+        feed=feed,
+        heading=_heading("", ""),
+        adt=None,
+        verdict=None,
+        is_replay=message_id is not None,
+    )
+    issues: tuple[Issue, ...] = ()
+    try:
+        request = _request(raw, wanted, resource_id)
+        arrival.heading = _heading(request.event or request.focus.type, request.control_id)
+        arrival.verdict = _apply(arrival, request, feed, feeds)
+    except UnreadableError as error:
+        issues = error.issues
+        first = issues[0]
+        reason = Reason.UNREADABLE_JSON if first.code == "structure" else Reason.INVALID_RESOURCE
+        arrival.verdict = Verdict(Outcome.REJECTED, "AE", reason, 102, first.expression, first.text)
+    except Exception:  # noqa: BLE001  (an error of ours in reading must cost neither the bytes nor the sender)
+        arrival.verdict = _FAILED
+    return FhirArrival(arrival, issues)
+
+
+def _heading(event: str, control_id: str) -> Heading:
+    """What the message log shows of a message that has no MSH."""
+    return Heading(
+        field_separator="|",
+        encoding_characters="^~\\&",
+        sender=("", ""),
+        receiver=("", ""),
+        type="FHIR",
+        trigger=event[:60],
+        control_id=control_id,
+        processing_id="",
+        version="",
+        accept_condition="",
+        application_condition="",
+        charset="",
+    )
+
+
+def _request(raw: bytes, wanted: str | None, resource_id: str | None) -> Request:
+    try:
+        document = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise UnreadableError([Issue("fatal", "structure", "", "the body is not JSON")]) from None
+    if not isinstance(document, dict) or not isinstance(document.get("resourceType"), str):
+        raise UnreadableError([Issue("fatal", "structure", "resourceType", "the body is no FHIR resource")])
+    found = Found(document, document["resourceType"])
+    if wanted and found.type != wanted:
+        raise UnreadableError([Issue("error", "invalid", "resourceType", f"must be {wanted} at this address")])
+    if resource_id and document.get("id") != resource_id:
+        raise UnreadableError([Issue("error", "invalid", f"{found.type}.id", "must be the id in the address")])
+    return _of_message(found) if found.type == "Bundle" else _of_resource(found)
+
+
+def _of_message(found: Found) -> Request:
+    bundle = read_resource(found, MessageBundle)
+    graph = Graph(found, bundle.entry)
+    first = Found(bundle.entry[0].resource, "Bundle.entry[0].resource")
+    header = read_resource(first, MessageHeader)
+    focus = graph.find(header.focus[0])
+    if focus is None:
+        place = f"{first.path}.focus[0].reference"
+        raise UnreadableError([Issue("error", "not-found", place, "is no entry of this Bundle")])
+    control_id = bundle.id or header.id or ""
+    return Request(focus, graph, header.event, control_id, bundle.timestamp)
+
+
+def _of_resource(found: Found) -> Request:
+    meta: Any = found.content.get("meta")
+    meta = meta if isinstance(meta, dict) else {}
+    version, updated = meta.get("versionId"), meta.get("lastUpdated")
+    control_id = f"{found.type}/{found.content.get('id') or ''}" + (f"/{version}" if version else "")
+    return Request(found, Graph(found), "", control_id[:199], updated if isinstance(updated, str) else None)
+
+
+def _apply(arrival: Arrival, request: Request, feed: Feed, feeds: FeedDirectory) -> Verdict | None:
+    """Fills in what the rules need; answers the verdict where reading alone decides."""
+    if request.focus.type not in FOCUSES:
+        return Verdict(Outcome.SKIPPED, reason=Reason.UNSUPPORTED_TYPE)
+    encounter = read_resource(request.focus, Encounter)
+    if request.event:
+        trigger = codes.trigger_of_event(request.event, visit.class_of(encounter, feed, feeds))
+    else:
+        trigger = codes.trigger_of_status(encounter.status)
+    if trigger is None or trigger in MERGES:
+        return Verdict(Outcome.SKIPPED, reason=Reason.UNSUPPORTED_TRIGGER)
+    arrival.adt = _adt(arrival, request, encounter, trigger, feeds)
+    arrival.doubts = arrival.adt.doubts
+    return None
+
+
+def _adt(arrival: Arrival, request: Request, encounter: Encounter, trigger: str, feeds: FeedDirectory) -> AdtMessage:
+    feed = arrival.feed
+    assert feed is not None  # noqa: S101  (a FHIR request names its feed)
+    patient = request.graph.get(encounter.subject, Patient)
+    known_by = people.identifiers(patient, encounter.subject, feed)
+    if not known_by or known_by[0].type in NO_IDENTITY:
+        place = f"{request.focus.path}.subject"
+        raise UnreadableError([Issue("error", "required", place, "names no patient with an identifier")])
+    moments = Moments(arrival.received, feed.zone)
+    said = visit.said_of(encounter, patient, request.graph, feed, feeds, moments)
+    sent = moments.read("sent", request.sent, FURTHEST_AHEAD)
+    written = sent.at if sent else arrival.received
+    key = OrderKey(
+        recorded=_sortable(written),
+        sent=_sortable(written),
+        rank=RANKS[trigger],
+        control_id=request.control_id,
+        digest=arrival.digest.hex()[:16],
+    )
+    number = None if trigger in PATIENT_ONLY else visit.visit_of(encounter, feed)
+    if number is None and trigger not in PATIENT_ONLY:
+        place = f"{request.focus.path}.identifier"
+        raise UnreadableError([Issue("error", "required", place, "a visit number, or the Encounter's id")])
+    occurred, source = _occurred(said, trigger, written)
+    fact = StayFact(trigger, key, occurred.isoformat(), source, said, moments.kept) if number else None
+    return AdtMessage(
+        trigger=trigger,
+        order=key,
+        occurred=occurred,
+        identifiers=known_by,
+        demographics=people.demographics(patient, known_by, feed) if patient else {},
+        visit=number,
+        fact=fact,
+        doubts=tuple(dict.fromkeys(moments.doubts)),
+    )
+
+
+def _occurred(said: dict[str, Any], trigger: str, written: datetime) -> tuple[datetime, str]:
+    """When it happened: the end of the period for a discharge, its start for an opening, else when it was written."""
+    name = {"A03": "discharged_at", "A01": "admitted_at", "A04": "admitted_at", "in-progress": "admitted_at"}
+    if trigger in name and (at := said.get(name[trigger])):
+        return datetime.fromisoformat(at), "Encounter.period"
+    return written, "sent"
+
+
+def _sortable(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="microseconds")

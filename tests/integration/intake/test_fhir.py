@@ -1,0 +1,126 @@
+"""FHIR over real HTTP: the same stays and events as HL7, OperationOutcomes, and answers only for what is durable."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+import pytest_asyncio
+
+from services.intake.api import messages_router
+from services.intake.fhir.api import fhir_router
+from services.intake.sealing import Seal
+from shared.http import Role
+from tests.integration.http.running import Answer, Client, Tokens, issuing, service
+from tests.integration.intake.conftest import KEY, Intake
+from tests.unit.intake.bundles import admission, discharge, discharged, encounter
+from tests.unit.intake.messages import specimen
+
+BASE = "/fhir/general-hospital"
+FHIR = {"content-type": "application/fhir+json"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def tokens(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tokens]:
+    async with issuing(tmp_path_factory.mktemp("issuer")) as (_, signing):
+        yield signing
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(intake: Intake, tokens: Tokens) -> AsyncIterator[Client]:
+    routers = [
+        messages_router(intake.database, intake.feeds, intake.reception, Seal(KEY)),
+        fhir_router(intake.feeds, intake.reception),
+    ]
+    async with service(tokens, routers, database=intake.database) as running:
+        yield running
+
+
+async def post(client: Client, path: str, body: bytes | dict[str, Any], method: str = "POST") -> Answer:
+    raw = body if isinstance(body, bytes) else orjson.dumps(body)
+    return await client.ask(method, BASE + path, Role.INTEGRATION, data=raw, headers=FHIR)
+
+
+async def test_alerts_and_hl7_tell_of_one_stay(client: Client, intake: Intake) -> None:
+    """The admission comes by FHIR, the transfer by HL7, the discharge by FHIR: one stay, three events."""
+    admitted = await post(client, "/$process-message", admission())
+    assert (admitted.status, admitted.body["issue"][0]["code"]) == (200, "informational")
+    assert await (await intake.sender()).send(specimen("a02-transfer")) == "CA"
+    assert (await post(client, "/$process-message", discharge())).status == 200
+    assert await intake.event_types() == ["encounter.admitted", "encounter.transferred", "encounter.discharged"]
+    [row] = await intake.rows("SELECT status, state->'said'->'disposition'->>'nubc' AS nubc FROM encounter")
+    assert (row["status"], row["nubc"]) == ("finished", "01")
+    assert [row["trigger"] for row in await intake.rows("SELECT trigger FROM message ORDER BY id")] == [
+        "FHIR^notification-admit",
+        "A02",
+        "FHIR^notification-discharge",
+    ]
+
+
+async def test_a_repeat_has_no_second_effect(client: Client, intake: Intake) -> None:
+    await post(client, "/$process-message", admission())
+    again = await post(client, "/$process-message", admission())
+    assert (again.status, again.body["issue"][0]["code"]) == (200, "duplicate")
+    assert await intake.event_types() == ["encounter.admitted"]
+
+
+async def test_single_encounters_say_how_things_stand(client: Client, intake: Intake) -> None:
+    def at(clock: str) -> dict[str, Any]:
+        return {"meta": {"lastUpdated": f"2026-03-0{clock}:00Z"}}
+
+    for body in (
+        encounter("planned", **at("1T08:00")),
+        encounter("in-progress", **at("2T16:00")),
+        discharged(**at("6T22:00")),
+        encounter("in-progress", **at("6T23:00")),
+    ):
+        assert (await post(client, "/Encounter/e1", body, "PUT")).status == 200
+    assert await intake.event_types() == [
+        "encounter.preadmitted",
+        "encounter.admitted",
+        "encounter.discharged",
+        "encounter.discharge-cancelled",
+    ]
+    [row] = await intake.rows("SELECT status FROM encounter")
+    assert row["status"] == "in-progress"
+
+
+async def test_errors_are_outcomes_with_their_place(client: Client, intake: Intake) -> None:
+    wrong = await post(client, "/Encounter", encounter("gone"))
+    assert (wrong.status, wrong.headers["content-type"]) == (422, "application/fhir+json")
+    assert wrong.body["issue"][0]["expression"] == ["Encounter.status"]
+    assert (await post(client, "/Encounter", b"{")).status == 400
+    assert (await post(client, "/Medication", encounter())).body["resourceType"] == "OperationOutcome"
+    text = await client.ask(
+        "POST", f"{BASE}/Encounter", Role.INTEGRATION, data=b"x", headers={"content-type": "text/csv"}
+    )
+    assert (text.status, text.body["issue"][0]["code"]) == (415, "not-supported")
+    nobody = await client.ask("POST", f"{BASE}/Encounter", data=b"{}", headers=FHIR)
+    assert (nobody.status, nobody.body["issue"][0]["code"]) == (401, "login")
+    unknown = await client.ask("POST", "/fhir/nowhere/Encounter", Role.INTEGRATION, data=b"{}", headers=FHIR)
+    assert (unknown.status, unknown.body["issue"][0]["code"]) == (404, "not-found")
+    assert [row[1:] for row in await intake.log()] == [
+        ("rejected", "invalid-resource"),
+        ("rejected", "unreadable-json"),
+    ]
+
+
+async def test_a_caller_of_another_facility_does_not_get_in(client: Client, tokens: Tokens) -> None:
+    headers = FHIR | {"authorization": f"Bearer {tokens.of(Role.INTEGRATION, facilities=['LAKESIDE'])}"}
+    said = await client.ask("POST", f"{BASE}/Encounter", data=orjson.dumps(encounter()), headers=headers)
+    assert (said.status, said.body["issue"][0]["code"]) == (403, "forbidden")
+
+
+async def test_what_is_too_large_is_refused(client: Client) -> None:
+    padded = encounter(text={"div": "x" * (1 << 20)})
+    said = await post(client, "/Encounter", padded)
+    assert said.status == 413
+
+
+async def test_the_raw_request_is_kept_and_read_again(client: Client, intake: Intake) -> None:
+    await post(client, "/Encounter", encounter("gone"))
+    [item] = (await client.ask("GET", "/messages", Role.OPS)).body["items"]
+    raw = await client.ask("GET", f"/messages/{item['id']}/raw", Role.OPS)
+    assert (raw.body["status"], raw.headers["content-type"]) == ("gone", "application/json")
+    replayed = await client.ask("POST", f"/messages/{item['id']}/replay", Role.OPS)
+    assert (replayed.body["outcome"], replayed.body["reason"]) == ("rejected", "invalid-resource")
