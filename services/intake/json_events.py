@@ -11,11 +11,11 @@ from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
 
 from services.intake.arrival import Arrival
 from services.intake.codes import NO_IDENTITY, disposition_of
+from services.intake.context import FURTHEST_AHEAD
 from services.intake.feeds import Feed, FeedDirectory
 from services.intake.fhir.codes import class_named
 from services.intake.message import AdtMessage, Heading, OrderKey, Outcome, Reason, StayFact, Verdict
 from services.intake.person import IDENTIFIERS
-from services.intake.reading import FURTHEST_AHEAD
 from services.intake.triggers import MERGES, PATIENT_ONLY, RANKS
 from services.intake.unknown_codes import told
 from shared.events import uuid7

@@ -2,12 +2,12 @@
 
 from typing import Any
 
+from services.intake.context import FURTHEST_AHEAD, FURTHEST_PLANNED
 from services.intake.feeds import Feed, FeedDirectory
 from services.intake.fhir import codes, people
 from services.intake.fhir.graph import Graph
 from services.intake.fhir.resources import Condition, Encounter, EncounterLocation, Location, Patient
 from services.intake.fhir.times import Moments
-from services.intake.reading import FURTHEST_AHEAD, FURTHEST_PLANNED
 from services.intake.unknown_codes import told
 from shared.events.people import EncounterClass, Identifier
 
