@@ -4,7 +4,7 @@ Day arithmetic is done on local dates, never on spans of 24 hours: a day that ha
 day is Monday to Friday except public holidays (United States, federal; a state's own where asked for).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -52,26 +52,28 @@ def is_business_day(day: date, state: str | None = None) -> bool:
     return why_no_business_day(day, state) is None
 
 
-def why_no_business_day(day: date, state: str | None = None) -> str | None:
-    """None for a business day, else the weekday's or the holiday's name."""
+def why_no_business_day(day: date, state: str | None = None, closed: Mapping[date, str] | None = None) -> str | None:
+    """None for a business day, else the weekday's or the holiday's name, or why the house is closed that day."""
     if day.weekday() >= SATURDAY:
         return f"{day:%A}"
-    name = _holidays(state).get(day)
+    name = _holidays(state).get(day) or (closed or {}).get(day)
     return str(name) if name else None
 
 
-def add_business_days(start: date, days: int, state: str | None = None) -> Counted:
+def add_business_days(
+    start: date, days: int, state: str | None = None, closed: Mapping[date, str] | None = None
+) -> Counted:
     """`days` business days after `start`; counting begins on the first business day after it.
 
-    `state` is a US state's code whose own holidays are left out too. Raises ValueError for less than one day and
-    NotImplementedError for a state that is none.
+    `state` is a US state's code whose own holidays are left out too, `closed` further days with the reason of each.
+    Raises ValueError for less than one day and NotImplementedError for a state that is none.
     """
     if days < 1:
         raise ValueError("business days are counted from one")
     skipped: list[SkippedDay] = []
     counted, day = 0, start
     for day in _days_after(start):
-        why = why_no_business_day(day, state)
+        why = why_no_business_day(day, state, closed)
         if why:
             skipped.append(SkippedDay(day, why))
             continue

@@ -10,6 +10,7 @@ from uuid import UUID
 from services.transitions.announcement import Cause
 from services.transitions.cases import Cases
 from services.transitions.evidence import Evidence
+from services.transitions.evidence_details import about_of, details_of
 from services.transitions.followed import Followed
 from services.transitions.protocols import Library
 from services.transitions.store import worklists
@@ -70,11 +71,11 @@ def claimed(obligation: Obligation, act: Act) -> Obligation:
 
 
 def completed(outcome: str) -> Change:
-    return lambda obligation, act: obligation.complete_by_person(act.at, outcome)
+    return lambda obligation, act: obligation.complete_by_person(act.at, outcome, act.actor)
 
 
-def cancelled(reason: str) -> Change:
-    return lambda obligation, act: obligation.cancel_by_person(act.at, reason)
+def waived(reason: str) -> Change:
+    return lambda obligation, act: obligation.waive(act.at, reason, act.actor)
 
 
 async def record(
@@ -91,8 +92,11 @@ async def record(
         type=fact.TYPE,
         patient_id=draft.subject,
         at=draft.time,
+        recorded=act.at,
         transition_id=transition_id,
         encounter_id=place.encounter_id,
+        about=about_of(draft.fact),
+        details=details_of(draft.fact),
     )
     cases.drafts.append(draft)
     cases.put(cases.add_evidence(evidence), Cause(id=str(draft.id), at=draft.time))

@@ -15,6 +15,7 @@ from shared.events.transitions import (
     TaskClaimed,
     TaskCompleted,
     TaskCreated,
+    TaskEscalated,
     TaskFact,
     TaskStatus,
     Transition,
@@ -107,6 +108,11 @@ def _task_changes(
             return
     elif before.task == after.task:
         return
+    level = after.task.escalation_level
+    if after.runs and before is not None and level > before.task.escalation_level:
+        role = after.rule.ladder[level - 1].role
+        yield say_task(TaskEscalated, transition, after, cause, after.why, level=level, to_role=role)
+        return
     fact = _fact_of(before, after)
     yield say_task(fact, transition, after, cause, after.why)
 
@@ -116,6 +122,7 @@ def _as_created(obligation: Obligation) -> Obligation:
     if obligation.is_live:
         return obligation
     asked = {"status": TaskStatus.REQUESTED, "version": 1, "evidence_event_id": None, "outcome": None}
+    asked |= {"closure": None, "done_at": None}
     return replace(obligation, task=obligation.task.model_copy(update=asked))
 
 

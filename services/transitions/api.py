@@ -163,7 +163,7 @@ def _add_task_acts(router: APIRouter, database: Database, library: Library) -> N
     async def cancel(
         task_id: UUID, body: Cancellation, caller: CareManager, request: Request, key: Once = None
     ) -> Task:
-        return await changed(task_id, body, acting.cancelled(body.reason), caller, request, key)
+        return await changed(task_id, body, acting.waived(body.reason), caller, request, key)
 
 
 def _add_records(router: APIRouter, database: Database, library: Library) -> None:

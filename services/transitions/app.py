@@ -34,8 +34,8 @@ class Service:
 
 async def build(settings: Settings) -> Service:
     """Raises WrongProtocolError when a protocol can't be used, OSError when PostgreSQL can't be reached."""
-    protocols = read_protocols(settings.protocols, demo=settings.demo)
     rules = read_rules()
+    protocols = read_protocols(settings.protocols, demo=settings.demo, programmes=settings.programmes)
     database = await open_database(SERVICE, settings.postgres)
     library = await register_protocols(database, protocols)
     consumer = Consumer(

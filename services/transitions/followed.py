@@ -57,9 +57,21 @@ class Followed:
 
     def window(self, anchor: Anchor) -> Window | None:
         """Where evidence counts for tasks of this anchor; None while the anchor has not happened."""
-        at = self.transition.admitted_at if anchor is Anchor.ADMISSION else self._discharged_at
-        by = self.opened_by if anchor is Anchor.ADMISSION else self.discharged_by
-        return Window(self.transition, at, by) if at is not None else None
+        starts = self._anchors
+        at = starts.get(anchor)
+        by = self.discharged_by if anchor is Anchor.DISCHARGE else self.opened_by
+        return Window(self.transition, at, by, starts) if at is not None else None
+
+    @property
+    def _anchors(self) -> dict[Anchor, datetime]:
+        """What has happened, and when. An expected discharge that nobody announced is the discharge itself."""
+        stay = self.transition
+        known = {
+            Anchor.ADMISSION: stay.admitted_at,
+            Anchor.EXPECTED_DISCHARGE: stay.expected_discharge_at or self._discharged_at,
+            Anchor.DISCHARGE: self._discharged_at,
+        }
+        return {anchor: at for anchor, at in known.items() if at is not None}
 
     @property
     def _discharged_at(self) -> datetime | None:

@@ -4,12 +4,13 @@ which things became known.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.transitions.due import Due, due, end_of_visit_day
-from services.transitions.evidence import Evidence, Window
+from services.transitions.evidence import Evidence, Window, standing
 from services.transitions.followed import Followed
 from services.transitions.protocols import Anchor, CancelOn, Library, Protocol, Stay, TaskRule
+from services.transitions.selection import age_at
 from services.transitions.task import Obligation, SettledBy, Why
 from shared.events.transitions import ProtocolReference, TaskStatus
 
@@ -59,12 +60,14 @@ def demand(followed: Followed, library: Library, evidence: Iterable[Evidence], *
         nubc=transition.disposition.nubc if transition.disposition else None,
         encounter_class=transition.encounter_class,
         diagnoses=transition.diagnoses,
+        service=transition.hospital_service,
+        age=age_at(transition.patient.birth_date, transition.admitted_at or transition.discharged_at),
     )
     fitting = library.select(stay, followed.edition)
-    asked = _earliest(followed, fitting)
+    asked = _earliest(followed, fitting, library)
     historical = _is_old_news(followed, asked)
     return Demand(
-        asked=_not_after_visits(asked, tuple(evidence)),
+        asked=_not_after_visits(asked, standing(evidence)),
         protocols=tuple(protocol.reference for protocol in fitting),
         is_historical=historical,
         is_silenced=any(protocol.suppresses for protocol in fitting),
@@ -75,12 +78,19 @@ def demand(followed: Followed, library: Library, evidence: Iterable[Evidence], *
 def settle_tasks(followed: Followed, demand: Demand, evidence: tuple[Evidence, ...]) -> tuple[Obligation, ...]:
     """The transition's tasks as they must stand: kept, moved, held, completed or cancelled, and the new ones."""
     wanted = demand.wanted()
+    known, evidence = evidence, standing(evidence)
+    taken_back = {deed.event_id for deed in known} - {deed.event_id for deed in evidence}
     owners = {o.task.code: o.task.owner for o in followed.tasks if o.is_live}
-    kept = [_settle(o, wanted.get(o.task.code), followed, demand, evidence) for o in followed.tasks]
-    standing = {o.task.code for o in kept if o.is_live}
+    kept = [
+        o.cancel(Why.EVIDENCE_RETRACTED)
+        if o.task.status is TaskStatus.COMPLETED and o.task.evidence_event_id in taken_back
+        else _settle(o, wanted.get(o.task.code), followed, demand, evidence)
+        for o in followed.tasks
+    ]
+    live = {o.task.code for o in kept if o.is_live}
     for code, asked in wanted.items():
         same = [o for o in kept if o.task.code == code]
-        if code not in standing and not any(_still_counts(o, asked, evidence) for o in same):
+        if code not in live and not any(_still_counts(o, asked, evidence) for o in same):
             new = Obligation.create(
                 followed.transition.id, len(same) + 1, asked.rule, asked.protocol, asked.due, owners.get(code)
             )
@@ -96,16 +106,26 @@ def _settle(
     evidence: tuple[Evidence, ...],
 ) -> Obligation:
     if not obligation.is_live:
-        return obligation
+        return _look_again(obligation, asked, evidence)
     if asked is not None:
         if obligation.must_begin_anew(asked.due):
             return obligation.cancel(Why.DUE_MOVED)
         return _weigh(obligation.stand(asked.rule, asked.protocol, asked.due), asked, evidence)
     bar = demand.bar_of(obligation.rule)
-    waits = not followed.is_discharged and obligation.rule.due.anchor is Anchor.DISCHARGE
+    waits = not followed.is_discharged and obligation.rule.due.anchor is not Anchor.ADMISSION
     if bar is None and waits:
         return obligation.hold()
     return obligation.cancel(bar or Why.NOT_ASKED_FOR)
+
+
+def _look_again(settled: Obligation, asked: Asked | None, evidence: tuple[Evidence, ...]) -> Obligation:
+    """What was settled by evidence, or because its window passed, is judged by the first deed known now: one that was
+    heard of late was done in time all the same.
+    """
+    if asked is None or not (settled.has_lapsed or settled.settled_by is SettledBy.EVIDENCE):
+        return settled
+    deed = asked.window.first(evidence, asked.rule)
+    return settled if deed is None else settled.complete_again(asked.due, deed)
 
 
 def _weigh(obligation: Obligation, asked: Asked, evidence: tuple[Evidence, ...]) -> Obligation:
@@ -126,10 +146,10 @@ def _still_counts(settled: Obligation, asked: Asked, evidence: tuple[Evidence, .
         return cancelled or (settled.settled_at is not None and settled.settled_at >= asked.window.anchored_at)
     if settled.settled_by is SettledBy.EVIDENCE:
         return asked.window.first(evidence, asked.rule) is not None
-    return False
+    return settled.has_lapsed and settled.settled_at is not None and settled.settled_at >= asked.window.anchored_at
 
 
-def _earliest(followed: Followed, protocols: Iterable[Protocol]) -> dict[str, Asked]:
+def _earliest(followed: Followed, protocols: Iterable[Protocol], library: Library) -> dict[str, Asked]:
     """One entry a task code: where several protocols ask for it, the one that is due first stands."""
     found: dict[str, Asked] = {}
     for protocol in protocols:
@@ -137,10 +157,29 @@ def _earliest(followed: Followed, protocols: Iterable[Protocol]) -> dict[str, As
             window = followed.window(rule.due.anchor)
             if window is None:
                 continue
-            at = due(rule.due, window.anchored_at, followed.transition.facility)
+            at = _due(rule, window, followed, library)
             if rule.code not in found or at.at < found[rule.code].due.at:
                 found[rule.code] = Asked(rule, protocol.reference, at, window)
     return found
+
+
+def _due(rule: TaskRule, window: Window, followed: Followed, library: Library) -> Due:
+    stay = followed.transition
+    announced = rule.due.anchor is not Anchor.EXPECTED_DISCHARGE or stay.expected_discharge_at is not None
+    closed = library.closed(stay.facility.code)
+    counted = due(rule.due, window.anchored_at, stay.facility, closed=closed, announced=announced)
+    return replace(
+        counted, tell_from=_tell_from(rule, counted.at, followed), owed_until=window.owed_until(rule.last_day)
+    )
+
+
+def _tell_from(rule: TaskRule, due_at: datetime, followed: Followed) -> datetime | None:
+    """Set where the discharge was heard of so late that what was done meanwhile may not have been heard of either."""
+    heard, left = followed.discharge_heard_at, followed.transition.discharged_at
+    if heard is None or left is None or rule.due.anchor is Anchor.ADMISSION or heard + rule.late_grace <= due_at:
+        return None
+    is_late = heard >= due_at or heard - left > rule.late_grace
+    return heard + rule.late_grace if is_late else None
 
 
 def _not_after_visits(asked: dict[str, Asked], evidence: tuple[Evidence, ...]) -> dict[str, Asked]:

@@ -4,129 +4,56 @@ source; this module says what such a file may hold, reads it, and selects what f
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
-from enum import StrEnum
+from datetime import date
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from services.transitions.disposition import base_of
-from shared.events import BY_TYPE, Fact
+from services.transitions.evidence_details import TAKEN_BACK_BY, details_of
+from services.transitions.selection import Applies, Stay
+from services.transitions.task_rule import (
+    Anchor,
+    CancelOn,
+    DueRule,
+    EvidenceRule,
+    Part,
+    QuietHours,
+    Step,
+    TaskRule,
+)
+from shared.events import Fact
 from shared.events.followups import ContactAttempted
 from shared.events.notifications import NotificationFact
-from shared.events.people import Diagnosis, EncounterClass
 from shared.events.transitions import ProtocolReference
 
+__all__ = [
+    "Anchor",
+    "Applies",
+    "CancelOn",
+    "DueRule",
+    "EvidenceRule",
+    "Library",
+    "Protocol",
+    "QuietHours",
+    "Stay",
+    "Step",
+    "TaskRule",
+    "WrongProtocolError",
+    "edition_of",
+    "read_protocols",
+]
 
-class Anchor(StrEnum):
-    ADMISSION = "admission"
-    DISCHARGE = "discharge"
+CONDITIONS = Path("value-sets") / "conditions.yaml"
+"""Beside the protocols: the named sets of diagnoses that they ask for."""
 
 
-class CancelOn(StrEnum):
-    DEATH = "death"
-    ADMITTED_AGAIN = "admitted-again"
+class Protocol(Part):
+    """A set of obligations. One that `suppresses` asks for nothing and silences all others (after a death).
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DueRule(_Part):
-    """When a task is due: exactly one of the units, counted from the anchor.
-
-    Days end with the local day of the facility; minutes run as they are. `inclusive` counts the anchor's own day as
-    the first (a stricter reading of the 7 and 14 days). `state_holidays` leaves out the state's holidays too.
+    One that is `optional` is a programme: it applies only where the house takes part in it.
     """
-
-    anchor: Anchor = Anchor.DISCHARGE
-    business_days: int | None = Field(default=None, ge=1, le=60)
-    calendar_days: int | None = Field(default=None, ge=0, le=400)
-    minutes: int | None = Field(default=None, ge=0, le=14_400)
-    inclusive: bool = False
-    state_holidays: bool = False
-
-    @model_validator(mode="after")
-    def _one_unit(self) -> Self:
-        if sum(unit is not None for unit in (self.business_days, self.calendar_days, self.minutes)) != 1:
-            raise ValueError("give exactly one of business_days, calendar_days and minutes")
-        if self.inclusive and not self.calendar_days:
-            raise ValueError("inclusive counts calendar days, one at least")
-        return self
-
-
-class EvidenceRule(_Part):
-    """An event that shows the task is done. `of`: it is a notice, and what it told must have been this event.
-
-    `not_before_day` is the first local day that counts, as days after the anchor's day (0: from the anchor on).
-    """
-
-    event: str
-    of: str | None = None
-    not_before_day: int = Field(default=0, ge=0)
-
-    @model_validator(mode="after")
-    def _known_events(self) -> Self:
-        unknown = [name for name in (self.event, self.of) if name is not None and name not in BY_TYPE]
-        if unknown:
-            raise ValueError(f"no such event: {', '.join(unknown)}")
-        return self
-
-
-class Step(_Part):
-    """One level of the ladder: so long after the task was due, this role is told."""
-
-    after: timedelta = Field(ge=timedelta(0))
-    role: str
-
-
-class TaskRule(_Part):
-    """One obligation. `no_later_than` names a task whose evidence, when it comes first, pulls this one's due time to
-    the end of that day. `attempts_suffice`: so many separate failed contacts, documented in time, count as kept.
-    """
-
-    code: str = Field(pattern=r"^[a-z0-9-]+$")
-    title: str
-    owner_role: str
-    due: DueRule
-    source: str
-    evidence: tuple[EvidenceRule, ...] = ()
-    ladder: tuple[Step, ...] = ()
-    cancel_on: frozenset[CancelOn] = frozenset(CancelOn)
-    no_later_than: str | None = None
-    attempts_suffice: int | None = Field(default=None, ge=2)
-
-    @model_validator(mode="after")
-    def _rising_ladder(self) -> Self:
-        waits = [step.after for step in self.ladder]
-        if waits != sorted(waits):
-            raise ValueError("the ladder's steps must be in order of time")
-        return self
-
-
-class Applies(_Part):
-    """To which stays a protocol applies; an empty list asks nothing. Diagnoses are prefixes of ICD-10-CM codes.
-
-    `dispositions` are NUBC codes without the planned-readmission variants (81-95 are read as their base code);
-    `unknown` stands for a disposition that no map knows.
-    """
-
-    dispositions: frozenset[str] = frozenset()
-    classes: frozenset[EncounterClass] = frozenset()
-    diagnoses: tuple[str, ...] = ()
-
-    def fits(self, stay: "Stay") -> bool:
-        return (
-            (not self.dispositions or (stay.discharged and stay.disposition in self.dispositions))
-            and (not self.classes or stay.encounter_class in self.classes)
-            and (not self.diagnoses or any(code.startswith(self.diagnoses) for code in stay.diagnoses))
-        )
-
-
-class Protocol(_Part):
-    """A set of obligations. One that `suppresses` asks for nothing and silences all others (after a death)."""
 
     name: str = Field(pattern=r"^[a-z0-9-]+$")
     version: str
@@ -135,6 +62,7 @@ class Protocol(_Part):
     applies: Applies
     suppresses: bool = False
     demo: bool = False
+    optional: bool = False
     tasks: tuple[TaskRule, ...] = ()
 
     @property
@@ -150,21 +78,14 @@ class Protocol(_Part):
             raise ValueError("a protocol that suppresses asks for no tasks")
         return self
 
-
-class Stay(_Part):
-    """What selection looks at."""
-
-    discharged: bool
-    disposition: str = "unknown"
-    encounter_class: EncounterClass
-    diagnoses: tuple[str, ...] = ()
-
-    @classmethod
-    def of(
-        cls, *, discharged: bool, nubc: str | None, encounter_class: EncounterClass, diagnoses: Iterable[Diagnosis]
-    ) -> Self:
-        codes = tuple(diagnosis.code.replace(".", "").upper() for diagnosis in diagnoses)
-        return cls(discharged=discharged, disposition=base_of(nubc), encounter_class=encounter_class, diagnoses=codes)
+    @model_validator(mode="after")
+    def _names_own_tasks(self) -> Self:
+        codes = {task.code for task in self.tasks}
+        for task in self.tasks:
+            unknown = {*task.after, *filter(None, (task.no_later_than,))} - codes
+            if unknown or task.code in task.after:
+                raise ValueError(f"{task.code} waits for a task that this protocol does not ask for")
+        return self
 
 
 class WrongProtocolError(ValueError):
@@ -176,13 +97,24 @@ class Library:
     time; a transition keeps the edition under which it was opened, so a newer one never rewrites it.
     """
 
-    def __init__(self, current: Sequence[Protocol], earlier: Mapping[str, Sequence[Protocol]] | None = None) -> None:
+    def __init__(
+        self,
+        current: Sequence[Protocol],
+        earlier: Mapping[str, Sequence[Protocol]] | None = None,
+        closed: Mapping[str, Mapping[date, str]] | None = None,
+    ) -> None:
+        self.current = tuple(current)
+        self._closed = closed or {}
         self.edition = edition_of(current)
         self._editions = {**(earlier or {}), self.edition: tuple(current)}
         every = [protocol for held in self._editions.values() for protocol in held]
         self._rules = {(p.name, p.version, t.code): t for p in every for t in p.tasks}
         asked = [rule for task in self._rules.values() for rule in task.evidence]
-        self._waited_for = {(rule.event, rule.of) for rule in asked} | {(ContactAttempted.TYPE, None)}
+        self._waited_for: dict[tuple[str, str | None], list[EvidenceRule]] = {}
+        for rule in asked:
+            self._waited_for.setdefault((rule.event, rule.of), []).append(rule)
+        taking = (taking for rule in asked for taking in TAKEN_BACK_BY.get(rule.event, ()))
+        self._kept_always = {ContactAttempted.TYPE, *taking}
 
     def select(self, stay: Stay, edition: str) -> tuple[Protocol, ...]:
         """The protocols of the edition that fit, by name. Raises KeyError for an edition never registered."""
@@ -192,8 +124,15 @@ class Library:
 
     def waits_for(self, fact: Fact) -> bool:
         """Whether some protocol's task could be shown done by this: what nobody waits for is not kept."""
+        if fact.TYPE in self._kept_always:
+            return True
         of = fact.delivery.event_type if isinstance(fact, NotificationFact) else None
-        return (fact.TYPE, of) in self._waited_for
+        waiting = self._waited_for.get((fact.TYPE, of))
+        return waiting is not None and any(rule.says(details_of(fact)) for rule in waiting)
+
+    def closed(self, facility: str) -> Mapping[date, str]:
+        """Days on which the facility's own calendar is closed, each with the reason."""
+        return self._closed.get(facility, {})
 
     def rule(self, reference: ProtocolReference, code: str) -> TaskRule:
         """The rule that a task runs under. Raises KeyError for a version never registered."""
@@ -206,26 +145,79 @@ def edition_of(protocols: Iterable[Protocol]) -> str:
     return hashlib.sha256(names.encode()).hexdigest()[:16]
 
 
-def read_protocols(folder: Path, *, demo: bool = False) -> tuple[Protocol, ...]:
-    """Every protocol in the folder; the demonstration's only where asked for. Raises WrongProtocolError."""
+def read_protocols(folder: Path, *, demo: bool = False, programmes: Iterable[str] = ()) -> tuple[Protocol, ...]:
+    """Every protocol in the folder; the demonstration's and the optional programmes' only where asked for.
+
+    Raises WrongProtocolError, also for a programme that is none.
+    """
+    asked = set(programmes)
+    conditions = _read_conditions(folder)
     found: dict[str, Protocol] = {}
     for path in sorted(folder.glob("*.yaml")):
-        protocol = _read(path)
+        protocol = read_protocol(path.name, path.read_text(encoding="utf-8"), conditions)
         if protocol.name in found:
             raise WrongProtocolError(f"{path.name}: the name {protocol.name} stands in another file too")
-        if demo or not protocol.demo:
-            found[protocol.name] = protocol
+        found[protocol.name] = protocol
+    strange = sorted(asked - {name for name, protocol in found.items() if protocol.optional})
+    if strange:
+        raise WrongProtocolError(f"no optional protocol is named {', '.join(strange)}")
     if not found:
         raise WrongProtocolError(f"no protocol (*.yaml) in the folder {folder.name}")
-    return tuple(found.values())
+    return tuple(p for p in found.values() if (demo or not p.demo) and (not p.optional or p.name in asked))
 
 
-def _read(path: Path) -> Protocol:
+def _read_conditions(folder: Path) -> Mapping[str, tuple[str, ...]]:
+    path = folder / CONDITIONS
+    if not path.exists():
+        return {}
+    told = _yaml(path.name, path.read_text(encoding="utf-8"))
+    sets = told.get("sets") if isinstance(told, dict) else None
+    if not isinstance(sets, dict):
+        raise WrongProtocolError(f"{path.name}: sets: wants a mapping of names to lists of codes")
+    return {str(name): _prefixes(path.name, str(name), entry) for name, entry in sets.items()}
+
+
+def _prefixes(file: str, name: str, entry: Any) -> tuple[str, ...]:
+    codes = entry.get("codes") if isinstance(entry, dict) else None
+    if not isinstance(codes, list) or not codes or not all(isinstance(code, str) for code in codes):
+        raise WrongProtocolError(f"{file}: sets.{name}.codes: wants a list of prefixes of ICD-10-CM codes")
+    return tuple(code.replace(".", "").upper() for code in codes)
+
+
+def read_protocol(file: str, text: str, conditions: Mapping[str, tuple[str, ...]]) -> Protocol:
+    """The protocol that the file's text says. Raises WrongProtocolError naming file and field."""
+    told = _with_conditions(file, _with_defaults(_yaml(file, text)), conditions)
     try:
-        return Protocol.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return Protocol.model_validate(told)
     except ValidationError as wrong:
         first = wrong.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise WrongProtocolError(f"{path.name}: {field or 'protocol'}: {first['msg']}") from None
+        raise WrongProtocolError(f"{file}: {field or 'protocol'}: {first['msg']}") from None
+
+
+def _yaml(file: str, text: str) -> Any:
+    try:
+        return yaml.safe_load(text)
     except yaml.YAMLError as wrong:
-        raise WrongProtocolError(f"{path.name} is not YAML: {type(wrong).__name__}") from None
+        raise WrongProtocolError(f"{file} is not YAML: {type(wrong).__name__}") from None
+
+
+def _with_defaults(told: Any) -> Any:
+    """What stands under `defaults` holds for each task that says nothing else."""
+    if not isinstance(told, dict) or not isinstance(told.get("defaults"), dict):
+        return told
+    shared = told["defaults"]
+    tasks = [{**shared, **task} if isinstance(task, dict) else task for task in told.get("tasks") or []]
+    return {key: value for key, value in told.items() if key != "defaults"} | {"tasks": tasks}
+
+
+def _with_conditions(file: str, told: Any, conditions: Mapping[str, tuple[str, ...]]) -> Any:
+    """Puts the codes in place of the value sets' names: an edition holds all that it was decided by."""
+    applies: Any = told.get("applies") if isinstance(told, dict) else None
+    named = applies.get("conditions") if isinstance(applies, dict) else None
+    if applies is None or not isinstance(named, list):
+        return told
+    unknown = [str(name) for name in named if name not in conditions]
+    if unknown:
+        raise WrongProtocolError(f"{file}: applies.conditions: no value set is named {', '.join(unknown)}")
+    return told | {"applies": applies | {"conditions": {name: conditions[name] for name in named}}}

@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     protocols: Path = Field(
         default=Path(__file__).parent / "protocols", description="Folder of the protocols (*.yaml)."
     )
+    programmes: tuple[str, ...] = Field(
+        default=(), description='Optional protocols that this house takes part in, as a JSON list: ["project-red"].'
+    )
     demo: bool = Field(
         default=False, description="Also ask for the demonstration's tasks, which are due within minutes."
     )

@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from services.transitions.due import Due
 from services.transitions.evidence import Evidence
 from services.transitions.protocols import TaskRule
-from shared.events.transitions import ProtocolReference, Task, TaskStatus
+from shared.events.transitions import Closure, ProtocolReference, Task, TaskStatus
 
 LIVE = frozenset({TaskStatus.REQUESTED, TaskStatus.ACCEPTED, TaskStatus.ON_HOLD})
 ENOUGH_ATTEMPTS = "attempts-documented"
@@ -39,6 +39,13 @@ class Why(StrEnum):
     REVIEWED = "reviewed"
     RESUMED = "resumed"
     STATE_UNCERTAIN = "state-uncertain"
+    WINDOW_PASSED = "window-passed"
+    EVIDENCE_RETRACTED = "evidence-retracted"
+    REASSIGNED = "reassigned"
+    SNOOZED = "snoozed"
+    ACKNOWLEDGED = "acknowledged"
+    ESCALATED_BY_PERSON = "escalated-by-person"
+    WAIVED = "waived"
 
 
 class SettledBy(StrEnum):
@@ -89,9 +96,7 @@ class Obligation:
             owner_role=rule.owner_role,
             owner=owner,
             status=TaskStatus.ACCEPTED if owner else TaskStatus.REQUESTED,
-            due_at=due.at,
-            due_explained=due.explained,
-            protocol=protocol,
+            **_terms(protocol, due),
         )
         return cls(task=task, rule=rule, number=number)
 
@@ -99,10 +104,11 @@ class Obligation:
         """Under this rule, due then; resumed where it was on hold."""
         task, why = self.task, self.why
         held = task.status is TaskStatus.ON_HOLD
-        if held or task.due_at != due.at or task.protocol != protocol or task.due_explained != due.explained:
+        terms = _terms(protocol, due)
+        if held or any(getattr(task, name) != value for name, value in terms.items()):
             status = task.status if not held else TaskStatus.ACCEPTED if task.owner else TaskStatus.REQUESTED
             why = Why.RESUMED if held else Why.DUE_MOVED if task.due_at != due.at else Why.CORRECTED
-            task = _with(task, status=status, due_at=due.at, due_explained=due.explained, protocol=protocol)
+            task = _with(task, status=status, **terms)
         return replace(self, task=task, rule=rule, why=why)
 
     def must_begin_anew(self, due: Due) -> bool:
@@ -116,12 +122,35 @@ class Obligation:
         return replace(self, task=_with(self.task, status=TaskStatus.ON_HOLD), why=Why.DISCHARGE_TAKEN_BACK)
 
     def cancel(self, why: Why, by: SettledBy = SettledBy.RULE, outcome: str | None = None) -> Self:
-        task = _with(self.task, status=TaskStatus.CANCELLED, outcome=outcome or why.value)
-        return replace(self, task=task, settled_by=by, why=why)
+        """The obligation went away: nobody owes it any more."""
+        closed = {"status": TaskStatus.CANCELLED, "closure": Closure.NOT_OWED, "outcome": outcome or why.value}
+        return replace(self, task=_with(self.task, **closed), settled_by=by, why=why)
 
     def complete_by(self, evidence: Evidence) -> Self:
-        task = _with(self.task, status=TaskStatus.COMPLETED, evidence_event_id=evidence.event_id, outcome=evidence.type)
+        """Shown done, in time or late by when the deed was done, not by when it became known."""
+        done = self._done(evidence.at) | {"evidence_event_id": evidence.event_id, "outcome": evidence.type}
+        task = _with(self.task, **done)
         return replace(self, task=task, settled_by=SettledBy.EVIDENCE, settled_at=evidence.at, why=Why.EVIDENCE)
+
+    def complete_again(self, due: Due, evidence: Evidence) -> Self:
+        """Done already; the due time it was measured by, or the deed known to be the first, may have changed."""
+        again = replace(self, task=_with(self.task, due_at=due.at, due_explained=due.explained)).complete_by(evidence)
+        return self if again.task == self.task else again
+
+    def lapse(self, at: datetime) -> Self:
+        """The window passed without a deed: it ends as late."""
+        ended = {"status": TaskStatus.CANCELLED, "closure": Closure.LATE, "outcome": Why.WINDOW_PASSED.value}
+        task = _with(self.task, **ended)
+        return replace(self, task=task, settled_by=SettledBy.RULE, settled_at=at, why=Why.WINDOW_PASSED)
+
+    @property
+    def has_lapsed(self) -> bool:
+        return self.why is Why.WINDOW_PASSED
+
+    def _done(self, at: datetime) -> dict[str, Any]:
+        is_late = self.task.due_at is not None and at > self.task.due_at
+        closure = Closure.LATE if is_late else Closure.MET
+        return {"status": TaskStatus.COMPLETED, "closure": closure, "done_at": at}
 
     def note_attempts(self) -> Self:
         """Enough failed attempts stand documented; the task stays open, as one goes on trying."""
@@ -134,21 +163,61 @@ class Obligation:
         self._must_run("claimed")
         return replace(self, task=_with(self.task, status=TaskStatus.ACCEPTED, owner=owner), why=Why.BY_PERSON)
 
-    def complete_by_person(self, at: datetime, outcome: str) -> Self:
+    def reassign(self, owner: str | None, role: str | None) -> Self:
+        """To another person, role or both; None as owner gives it back to the role. Raises NotAllowedError."""
+        self._must_run("reassigned")
+        status = TaskStatus.ACCEPTED if owner else TaskStatus.REQUESTED
+        moved = _with(self.task, owner=owner, owner_role=role or self.task.owner_role, status=status)
+        return replace(self, task=moved, why=Why.REASSIGNED)
+
+    def snooze(self, until: datetime) -> Self:
+        """The ladder rests until then; the due time stays, and so does what is told when it passes."""
+        self._must_run("snoozed")
+        return replace(self, task=_with(self.task, rests_until=until), why=Why.SNOOZED)
+
+    def acknowledge(self, at: datetime, actor: str) -> Self:
+        """Someone saw the escalation: the ladder rests for the rule's patience, then goes on without evidence."""
+        self._must_run("acknowledged")
+        if self.fired == 0 and self.task.escalation_level == 0:
+            raise NotAllowedError("nothing was told of this task yet that could be acknowledged")
+        seen = _with(self.task, rests_until=at + self.rule.patience, acknowledged_by=actor)
+        return replace(self, task=seen, why=Why.ACKNOWLEDGED)
+
+    def escalate(self) -> Self:
+        """The next role of the ladder is told before its time. Raises NotAllowedError at the ladder's end."""
+        self._must_run("escalated")
+        level = max(self.task.escalation_level, self.fired - 1) + 1
+        if level > len(self.rule.ladder):
+            raise NotAllowedError("every role of the ladder was told already")
+        return replace(self, task=_with(self.task, escalation_level=level), why=Why.ESCALATED_BY_PERSON)
+
+    def complete_by_person(self, at: datetime, outcome: str, actor: str) -> Self:
         """Raises NotAllowedError unless its clock runs."""
         self._must_run("completed")
-        task = _with(self.task, status=TaskStatus.COMPLETED, outcome=outcome)
+        task = _with(self.task, **self._done(at), outcome=outcome, settled_by=actor)
         return replace(self, task=task, settled_by=SettledBy.PERSON, settled_at=at, why=Why.BY_PERSON)
 
-    def cancel_by_person(self, at: datetime, reason: str) -> Self:
+    def waive(self, at: datetime, reason: str, actor: str) -> Self:
         """Raises NotAllowedError when it is done or cancelled already."""
         if not self.is_live:
             raise NotAllowedError(f"a task that is {self.task.status.value} can't be cancelled")
-        return replace(self.cancel(Why.BY_PERSON, SettledBy.PERSON, reason), settled_at=at)
+        ended = {"status": TaskStatus.CANCELLED, "closure": Closure.WAIVED, "outcome": reason, "settled_by": actor}
+        task = _with(self.task, **ended)
+        return replace(self, task=task, settled_by=SettledBy.PERSON, settled_at=at, why=Why.WAIVED)
 
     def _must_run(self, verb: str) -> None:
         if not self.runs:
             raise NotAllowedError(f"a task that is {self.task.status.value} can't be {verb}")
+
+
+def _terms(protocol: ProtocolReference, due: Due) -> dict[str, Any]:
+    return {
+        "protocol": protocol,
+        "due_at": due.at,
+        "due_explained": due.explained,
+        "tell_from": due.tell_from,
+        "owed_until": due.owed_until,
+    }
 
 
 def _with(task: Task, **changed: Any) -> Task:

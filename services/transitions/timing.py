@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import asyncpg
 
-from services.transitions.escalation import fire
+from services.transitions.escalation import LAPSE, Timer, fire
+from services.transitions.lapsing import end_lapsed
 from services.transitions.protocols import Library
 from services.transitions.store import following, timers
 from shared.events import Draft
@@ -41,6 +43,18 @@ async def tell_due(tx: Transaction, library: Library, limit: int) -> Told:
     claimed = await timers.claim(tx.connection, due, patients)
     if not claimed:
         return Told(len(due), 0)
+    ended = [timer for timer in claimed if timer.level == LAPSE]
+    rung = [timer for timer in claimed if timer.level != LAPSE]
+    await _tell_ladders(tx, library, rung, patients)
+    if ended:
+        await end_lapsed(tx, library, {timer.task_id for timer in ended}, patients)
+    await timers.mark_fired(tx.connection, claimed)
+    for timer in claimed:
+        TASKS_ESCALATED.labels("ended" if timer.level == LAPSE else str(timer.level)).inc()
+    return Told(len(due), len(claimed))
+
+
+async def _tell_ladders(tx: Transaction, library: Library, claimed: Sequence[Timer], patients: set[str]) -> None:
     uncertain = await timers.uncertain(tx.connection, patients)
     clocked = await timers.load_clocked(tx.connection, library, {timer.task_id for timer in claimed})
     said: list[Draft] = []
@@ -51,12 +65,8 @@ async def tell_due(tx: Transaction, library: Library, limit: int) -> Told:
         clocked[timer.task_id] = timers.Clocked(task.transition, obligation)
         said += drafts
     await following.save_tasks(tx.connection, [(task.transition, task.obligation) for task in clocked.values()])
-    await timers.mark_fired(tx.connection, claimed)
     await following.write_history(tx.connection, said)
     await tx.publish(said)
-    for timer in claimed:
-        TASKS_ESCALATED.labels(str(timer.level)).inc()
-    return Told(len(due), len(claimed))
 
 
 class Timekeeper:

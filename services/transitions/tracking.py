@@ -45,6 +45,7 @@ async def _track(tx: Transaction, library: Library, events: Sequence[AnyEvent]) 
 
 def _follow(cases: Cases, library: Library, event: AnyEvent, patient_id: str) -> None:
     cause = Cause.of(event)
+    _note_visit(cases, library, event, patient_id, cause)
     if isinstance(event.fact, PatientUpdated):
         cases.put(hear_patient(cases.of(patient_id), event.fact.patient), cause)
     elif is_of_encounter(event):
@@ -66,6 +67,13 @@ def _follow_encounter(
     case = cases.of(patient_id)
     told = replace(case, followed={**case.followed, key: after})
     cases.put(hear_patient(told, event.fact.encounter.patient), cause)
+
+
+def _note_visit(cases: Cases, library: Library, event: AnyEvent, patient_id: str, cause: Cause) -> None:
+    """An encounter may be what another one's task waits for: an outpatient visit shows that the patient was seen."""
+    found = evidence_in(event, patient_id) if library.waits_for(event.fact) else None
+    if found is not None:
+        cases.put(cases.add_evidence(found), cause)
 
 
 async def weigh_evidence(tx: Transaction, library: Library, events: Sequence[AnyEvent]) -> None:

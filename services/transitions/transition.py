@@ -103,6 +103,8 @@ def _describe(before: Followed | None, event: Event[EncounterFact], patient_id: 
         status=known.status if known else TransitionStatus.OPEN,
         admitted_at=encounter.admitted_at or opened_at,
         discharged_at=left_at if discharged else None,
+        expected_discharge_at=encounter.expected_discharge_at,
+        hospital_service=encounter.hospital_service,
         disposition=encounter.disposition if discharged else None,
         diagnoses=encounter.diagnoses,
         participants=encounter.participants,

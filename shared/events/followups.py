@@ -79,6 +79,26 @@ class MedicationReconciled(FollowUpFact):
     by_role: str | None = None
 
 
+class TaughtBack(FollowUpFact):
+    """The patient or caregiver said in own words what was taught. `result`: understood, retaught, needs-follow-up."""
+
+    TYPE = "care.followup.taught-back.v1"
+    subject_matter: str
+    result: str
+    by_role: str | None = None
+    with_whom: str = "patient"
+
+
+class HandoffReceived(FollowUpFact):
+    """The receiver said back what was handed over (I-PASS: the synthesis by the receiver completes a handoff)."""
+
+    TYPE = "care.followup.handoff-received.v1"
+    organisation: str | None = None
+    received_by: str
+    illness_severity: str | None = None
+    synthesis: str
+
+
 class ObservationRecorded(FollowUpFact):
     """One result. A correction has the same `followup_id` and `status` C; one that was withdrawn has D, W or X and no
     value (HL7 table 0085). `order` is the order it answers (OBR-2, OBR-3), `device` what measured it (OBX-18).
@@ -133,6 +153,8 @@ FOLLOWUP_FACTS: tuple[type[Fact], ...] = (
     ContactAttempted,
     ContactMade,
     MedicationReconciled,
+    TaughtBack,
+    HandoffReceived,
     ObservationRecorded,
     DocumentAvailable,
     DocumentCancelled,

@@ -40,6 +40,15 @@ class TaskStatus(StrEnum):
     CANCELLED = "cancelled"
 
 
+class Closure(StrEnum):
+    """How an obligation ended. `late`: the deed came after its due time, or never within its window."""
+
+    MET = "met"
+    LATE = "late"
+    WAIVED = "waived"
+    NOT_OWED = "not-owed"
+
+
 class ProtocolReference(Part):
     """Which version of which protocol a transition runs under; a newer version never rewrites it."""
 
@@ -58,6 +67,8 @@ class Transition(Part):
     status: TransitionStatus
     admitted_at: datetime | None = None
     discharged_at: datetime | None = None
+    expected_discharge_at: datetime | None = None
+    hospital_service: str | None = None
     disposition: Disposition | None = None
     diagnoses: tuple[Diagnosis, ...] = ()
     participants: tuple[Participant, ...] = ()
@@ -108,7 +119,11 @@ class ReadmissionDetected(TransitionFact):
 class Task(Part):
     """One obligation of a transition. `due_at` is None while what anchors it has not happened.
 
-    `due_explained` says in words how the due time was counted (rule, days, holidays left out).
+    `due_explained` says in words how the due time was counted (rule, days, holidays left out). `closure` is how it
+    ended: met, late, waived, or not-owed where the obligation itself went away; `done_at` is when the deed was done
+    and `settled_by` the person who said so. `tell_from`: the anchor was heard of late, so that nobody is told before.
+    `owed_until` is the end of the window in which a deed still counts. `rests_until`: snoozed or acknowledged, the
+    ladder goes on then.
     """
 
     id: UUID
@@ -124,6 +139,13 @@ class Task(Part):
     escalation_level: int = 0
     evidence_event_id: UUID | None = None
     outcome: str | None = None
+    closure: Closure | None = None
+    done_at: datetime | None = None
+    settled_by: str | None = None
+    tell_from: datetime | None = None
+    owed_until: datetime | None = None
+    rests_until: datetime | None = None
+    acknowledged_by: str | None = None
 
 
 class TaskFact(Fact):

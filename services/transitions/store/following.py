@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+import orjson
+
 from services.transitions.escalation import Timer, timers
 from services.transitions.evidence import Evidence
 from services.transitions.followed import Followed, PatientCase, Standing
@@ -50,7 +52,8 @@ SELECT id, transition_id, code, number, fired, settled_by, settled_at, why, body
 WHERE transition_id = ANY ($1) ORDER BY transition_id, code, number
 """
 LOAD_EVIDENCE = """
-SELECT event_id, type, patient_id, at, of_event, transition_id, encounter_id FROM evidence
+SELECT event_id, type, patient_id, at, recorded, of_event, transition_id, encounter_id, about, details::text AS details
+FROM evidence
 WHERE patient_id = ANY ($1) AND at > $2
 """
 SAVE_TRANSITIONS = f"""
@@ -93,8 +96,9 @@ WHERE t.fired_at IS NULL
 """
 STOP_TIMERS = "DELETE FROM task_timer WHERE task_id = ANY ($1) AND fired_at IS NULL"
 KEEP_EVIDENCE = """
-INSERT INTO evidence (event_id, type, patient_id, at, of_event, transition_id, encounter_id)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[], $6::uuid[], $7::uuid[])
+INSERT INTO evidence (event_id, type, patient_id, at, recorded, of_event, transition_id, encounter_id, about, details)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::uuid[], $7::uuid[],
+    $8::uuid[], $9::text[], $10::jsonb[])
 ON CONFLICT (event_id) DO NOTHING
 """
 WRITE_HISTORY = """
@@ -156,7 +160,8 @@ async def _evidence_of(
 ) -> dict[str, list[Evidence]]:
     found: dict[str, list[Evidence]] = {}
     for row in await connection.fetch(LOAD_EVIDENCE, list(patients), since):
-        found.setdefault(row["patient_id"], []).append(Evidence(**dict(row)))
+        told = dict(row) | {"details": orjson.loads(row["details"])}
+        found.setdefault(row["patient_id"], []).append(Evidence(**told))
     return found
 
 
@@ -230,7 +235,7 @@ async def save_tasks(connection: "Connection", changed: Sequence[tuple[Transitio
 
 async def set_clocks(connection: "Connection", changed: Sequence[tuple[Transition, Obligation]]) -> None:
     """Sets the tasks' timers: the levels still to come where they run, none where they do not."""
-    running = [(timer, t.patient.id) for t, o in changed for timer in timers(o)]
+    running = [(timer, t.patient.id) for t, o in changed for timer in timers(o, t.facility.time_zone)]
     if running:
         await connection.execute(SET_TIMERS, *_columns(_timer_row(*pair) for pair in running))
     # A task that was created and settled at once never had a clock.
@@ -255,8 +260,12 @@ def _timer_row(timer: Timer, patient_id: str) -> tuple[Any, ...]:
 
 async def keep_evidence(connection: "Connection", found: Sequence[Evidence]) -> None:
     if found:
-        rows = ((e.event_id, e.type, e.patient_id, e.at, e.of_event, e.transition_id, e.encounter_id) for e in found)
-        await connection.execute(KEEP_EVIDENCE, *_columns(rows))
+        await connection.execute(KEEP_EVIDENCE, *_columns(_evidence_row(e) for e in found))
+
+
+def _evidence_row(e: Evidence) -> tuple[Any, ...]:
+    named = (e.of_event, e.transition_id, e.encounter_id, e.about)
+    return (e.event_id, e.type, e.patient_id, e.at, e.recorded, *named, orjson.dumps(dict(e.details)))
 
 
 async def write_history(connection: "Connection", drafts: Sequence[Draft]) -> None:

@@ -28,7 +28,7 @@ async def test_an_admission_opens_a_transition_and_the_discharge_gives_it_tasks(
     await house.hear(stay.discharge(LEFT))
     assert await house.said() == ["transition.opened", "transition.changed"] + ["task.created"] * 4
     assert (await house.tasks())["interactive-contact"] == ("requested", at("2026-03-10 23:59:59.999999-05:00"))
-    assert await house.count("SELECT count(*) FROM task_timer") == 4 + 4 + 3 + 3
+    assert await house.count("SELECT count(*) FROM task_timer") == 5 + 5 + 4 + 4
     assert await house.count("SELECT count(*) FROM history") == 6
 
 
@@ -61,7 +61,7 @@ async def test_evidence_is_kept_until_the_discharge_is_heard(house: House) -> No
     await house.hear(discharge)
     done = {fact.task.code for fact in await house.facts(TaskCompleted)}
     assert done == {"interactive-contact", "discharge-information"}
-    assert await house.count("SELECT count(*) FROM task_timer WHERE fired_at IS NULL") == 4 + 3
+    assert await house.count("SELECT count(*) FROM task_timer WHERE fired_at IS NULL") == 5 + 4
 
 
 async def test_holding_stops_the_clocks_and_resuming_starts_them(house: House) -> None:
@@ -70,7 +70,7 @@ async def test_holding_stops_the_clocks_and_resuming_starts_them(house: House) -
     await house.hear(stay.take_back_discharge("2026-03-06 16:00-06:00"))
     assert await house.count("SELECT count(*) FROM task_timer") == 0
     await house.hear(stay.discharge("2026-03-07 10:00-06:00"))
-    assert await house.count("SELECT count(*) FROM task_timer") == 14
+    assert await house.count("SELECT count(*) FROM task_timer") == 18
 
 
 async def test_a_readmission_is_found_in_what_was_stored_and_stays_found(house: House) -> None:
@@ -196,4 +196,4 @@ async def test_a_newer_protocol_does_not_rewrite_what_runs(house: House) -> None
     assert await house.count("SELECT count(*) FROM task WHERE patient_id = 'p1' AND status = 'requested'") == 4
     assert await house.count("SELECT count(*) FROM task WHERE patient_id = 'p2'") == 1
     changed = (await house.facts(TransitionChanged))[0]
-    assert changed.transition.protocols[0].version == "2026.1"
+    assert changed.transition.protocols[0].version == "2026.2"

@@ -38,7 +38,10 @@ from shared.events.followups import (
     ContactAttempted,
     ContactMade,
     FollowUpFact,
+    HandoffReceived,
     MedicationReconciled,
+    ObservationRecorded,
+    TaughtBack,
 )
 from shared.events.notifications import Delivery, NotificationAcknowledged, NotificationDelivered, NotificationFact
 from shared.events.people import (
@@ -183,6 +186,19 @@ def reconciled(time: str, **more: Any) -> AnyEvent:
     return follow_up(MedicationReconciled, time, **more)
 
 
+def synthesis(time: str, **more: Any) -> AnyEvent:
+    said = {"received_by": "night nurse", "synthesis": "heard it all", "organisation": "oak"} | more
+    return follow_up(HandoffReceived, time, **said)
+
+
+def taught_back(time: str, topic: str = "weights", result: str = "understood", **more: Any) -> AnyEvent:
+    return follow_up(TaughtBack, time, subject_matter=topic, result=result, **more)
+
+
+def measured(time: str, code: str = "2823-3", **more: Any) -> AnyEvent:
+    return follow_up(ObservationRecorded, time, code=code, **more)
+
+
 def attended(time: str, **more: Any) -> AnyEvent:
     return follow_up(
         AppointmentAttended, time, appointment=Identifier(authority="PCP", value="A1"), starts_at=at(time), **more
@@ -229,18 +245,21 @@ class Ward:
         book = Cases(self.library, {event.subject: self.cases.get(event.subject, PatientCase(event.subject))})
         case = book.of(event.subject)
         cause = Cause.of(event)
+        found = evidence_in(event, event.subject) if self.library.waits_for(event.fact) else None
+        if found is not None:
+            case = book.add_evidence(found)
         if is_of_encounter(event):
             before = case.followed.get(event.fact.encounter.id)
             after = hear(before, event, event.subject, self.library.edition)
             if after is not None and after is not before:
                 told = replace(case, followed={**case.followed, event.fact.encounter.id: after})
                 book.put(hear_patient(told, event.fact.encounter.patient), cause)
+            elif found is not None:
+                book.put(case, cause)
         elif isinstance(event.fact, PatientUpdated):
             book.put(hear_patient(case, event.fact.patient), cause)
-        elif self.library.waits_for(event.fact):
-            found = evidence_in(event, event.subject)
-            assert found is not None
-            book.put(book.add_evidence(found), cause)
+        elif found is not None:
+            book.put(case, cause)
         self.cases[event.subject] = book.of(event.subject)
         self.said += book.drafts
 

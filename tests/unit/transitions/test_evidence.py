@@ -21,6 +21,7 @@ from tests.unit.transitions.stays import (
     follow_up,
     reconciled,
     referral_attended,
+    synthesis,
 )
 
 LEFT = "2026-03-06 15:00-06:00"
@@ -109,6 +110,8 @@ def test_delivery_alone_is_no_confirmed_handoff() -> None:
     ward = Ward().hear(discharge, delivered(discharge, "2026-03-06 15:01-06:00"))
     assert ward.task(stay, "handoff-synthesis").task.status is TaskStatus.REQUESTED
     ward.hear(acknowledged(discharge, "2026-03-06 15:30-06:00"))
+    assert ward.task(stay, "handoff-synthesis").task.status is TaskStatus.REQUESTED
+    ward.hear(synthesis("2026-03-06 16:30-06:00"))
     assert ward.task(stay, "handoff-synthesis").task.status is TaskStatus.COMPLETED
 
 

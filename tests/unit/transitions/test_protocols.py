@@ -11,10 +11,14 @@ from tests.unit.transitions.stays import PROTOCOLS, library
 SELECTED = [
     # class, disposition, diagnoses, protocols
     ("IMP", "01", [], {"tcm-home"}),
-    ("OBSENC", "01", [], {"tcm-home"}),
+    ("OBSENC", "01", [], {"tcm-home", "observation"}),
     ("IMP", "81", [], {"tcm-home"}),
-    ("IMP", "01", ["I50.9"], {"tcm-home", "early-visit"}),
-    ("IMP", "01", ["i5033"], {"tcm-home", "early-visit"}),
+    ("IMP", "01", ["I50.9"], {"tcm-home", "heart-failure"}),
+    ("IMP", "01", ["i5033"], {"tcm-home", "heart-failure"}),
+    ("IMP", "01", ["J44.1"], {"tcm-home", "early-visit", "copd"}),
+    ("IMP", "01", ["I21.4"], {"tcm-home", "early-visit", "ami"}),
+    ("IMP", "01", ["I63.9"], {"tcm-home", "stroke"}),
+    ("IMP", "01", ["A41.9"], {"tcm-home", "early-visit"}),
     ("IMP", "06", [], {"tcm-home", "home-health"}),
     ("IMP", "86", [], {"tcm-home", "home-health"}),
     ("IMP", "01", ["F33.2"], {"tcm-home", "mental-health"}),
@@ -33,7 +37,10 @@ SELECTED = [
     ("IMP", None, [], {"unknown-disposition"}),
     ("EMER", "01", [], {"emergency-home"}),
     ("EMER", None, [], {"emergency-home"}),
-    ("EMER", "01", ["F10.2"], {"emergency-home", "emergency-follow-up"}),
+    ("EMER", "01", ["F10.2"], {"emergency-home", "emergency-substance-use"}),
+    ("EMER", "01", ["F32.1"], {"emergency-home", "emergency-mental-health"}),
+    ("EMER", "01", ["I50.9"], {"emergency-home"}),
+    ("EMER", "01", ["I50.9", "N18.3"], {"emergency-home", "emergency-chronic"}),
     ("EMER", "09", [], set()),
 ]
 
@@ -64,12 +71,12 @@ def test_the_demonstration_is_there_only_where_asked_for() -> None:
 
 
 def test_every_task_names_a_source_and_has_a_ladder() -> None:
-    for protocol in read_protocols(PROTOCOLS, demo=True):
+    for protocol in read_protocols(PROTOCOLS, demo=True, programmes=["project-red"]):
         assert protocol.source
         for task in protocol.tasks:
             assert task.source
             assert task.ladder, f"{protocol.name}/{task.code}"
-            assert task.evidence or task.code == "find-destination"
+            assert task.evidence or task.attested
 
 
 TASK = "{code: call, title: Call, owner_role: nurse, source: s, due: {minutes: 5}}"
@@ -119,6 +126,6 @@ def test_a_transition_keeps_the_edition_it_was_opened_under() -> None:
     newer = [p.model_copy(update={"version": "2099.1", "tasks": ()}) if p.name == "tcm-home" else p for p in old]
     both = Library(newer, {edition_of(old): old})
     stay = Stay.of(discharged=True, nubc="01", encounter_class=EncounterClass.INPATIENT, diagnoses=[])
-    assert [p.version for p in both.select(stay, edition_of(old))] == ["2026.1"]
+    assert [p.version for p in both.select(stay, edition_of(old))] == ["2026.2"]
     assert [p.version for p in both.select(stay, both.edition)] == ["2099.1"]
     assert both.rule(old[-2].reference, old[-2].tasks[0].code) == old[-2].tasks[0]

@@ -112,8 +112,8 @@ def test_two_protocols_that_ask_for_one_task_make_one_due_at_the_earlier_time() 
     ward = Ward().hear(stay.discharge("2026-03-06 15:00-06:00"))
     visit = ward.task(stay, "follow-up-visit").task
     assert visit.due_at == at("2026-03-13 23:59:59.999999-05:00")
-    assert visit.protocol.name == "early-visit"
-    assert len(ward.of(stay).tasks) == 4
+    assert visit.protocol.name == "heart-failure"
+    assert len(ward.of(stay).tasks) == 7
 
 
 def test_taking_the_discharge_back_holds_the_tasks_and_a_second_discharge_resumes_them() -> None:
@@ -140,7 +140,7 @@ def test_a_second_discharge_elsewhere_exchanges_the_tasks() -> None:
         stay.discharge("2026-03-07 10:00-06:00", "03"),
     )
     live = {o.task.code for o in ward.of(stay).tasks if o.is_live}
-    assert live == {"discharge-information", "handoff-synthesis", "weekly-contact"}
+    assert live == {"discharge-information", "handoff-synthesis", "weekly-contact", "nurse-report", "pending-results"}
     cancelled = {o.task.code: o.why for o in ward.of(stay).tasks if o.task.status is TaskStatus.CANCELLED}
     assert cancelled == dict.fromkeys(HOME - {"discharge-information"}, Why.NOT_ASKED_FOR)
 

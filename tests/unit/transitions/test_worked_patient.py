@@ -17,7 +17,9 @@ from tests.unit.transitions.stays import (
     attended,
     contact,
     delivered,
+    measured,
     reconciled,
+    taught_back,
 )
 
 PAGE = Path(__file__).parents[3] / "docs" / "transitions.md"
@@ -49,6 +51,8 @@ class Told:
                     "contact made": contact,
                     "visit attended": attended,
                     "medications reconciled": reconciled,
+                    "taught back weights": taught_back,
+                    "potassium measured": measured,
                 }
                 return verbs[words](when)
 
@@ -63,12 +67,12 @@ def check(ward: Ward, stay: StayTold, claim: str) -> None:
         assert task.due_at is not None
         assert task.due_at == due(DueRule(calendar_days=0), at(f"{said[4:]} 12:00-06:00"), CHICAGO).at, claim
     else:
-        assert said in {task.status, task.outcome}, claim
+        assert said in {task.status, task.outcome, task.closure}, claim
 
 
 def test_every_line_of_the_worked_patient_holds() -> None:
     lines = LINE.findall(PAGE.read_text(encoding="utf-8"))
-    assert len(lines) == 11
+    assert len(lines) == 13
     told, ward = Told(), Ward()
     for when, words, then in lines:
         ward.hear(told.event(when, words.strip()))

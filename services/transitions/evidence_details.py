@@ -1,0 +1,113 @@
+"""What an event says beside who, when and what, as far as a protocol may ask for it; and what takes it back."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from shared.events import Fact
+from shared.events.encounters import (
+    AdmissionCancelled,
+    ArrivalCancelled,
+    Arrived,
+    EncounterDeleted,
+    EncounterFact,
+)
+from shared.events.followups import (
+    AppointmentAttended,
+    AppointmentBooked,
+    AppointmentCancelled,
+    AppointmentFact,
+    AppointmentMoved,
+    AppointmentNoShow,
+    ContactFact,
+    DocumentAvailable,
+    HandoffReceived,
+    MedicationReconciled,
+    ObservationRecorded,
+    TaughtBack,
+)
+from shared.events.referrals import (
+    ReferralAccepted,
+    ReferralAttended,
+    ReferralCancelled,
+    ReferralFact,
+    ReferralNoShow,
+    ReferralRejected,
+    ReferralScheduled,
+)
+
+DETAILS = frozenset(
+    {
+        *("class", "service", "organisation", "channel", "with-whom", "by-role", "code", "document-type", "completion"),
+        *("topic", "result", "priority"),
+    }
+)
+"""Details that a protocol may ask for; a closed list, since a misspelt one would never be met."""
+
+_TAKEN_BACK: Mapping[type[Fact], tuple[type[Fact], ...]] = {
+    AppointmentBooked: (AppointmentCancelled, AppointmentNoShow),
+    AppointmentMoved: (AppointmentCancelled, AppointmentNoShow),
+    AppointmentAttended: (AppointmentNoShow, AppointmentCancelled),
+    ReferralScheduled: (ReferralCancelled, ReferralNoShow, ReferralRejected),
+    ReferralAccepted: (ReferralCancelled, ReferralRejected),
+    ReferralAttended: (ReferralNoShow,),
+    Arrived: (ArrivalCancelled, AdmissionCancelled, EncounterDeleted),
+}
+TAKEN_BACK_BY: Mapping[str, frozenset[str]] = {
+    said.TYPE: frozenset(fact.TYPE for fact in taking) for said, taking in _TAKEN_BACK.items()
+}
+"""Which later events about the same thing mean that an earlier one no longer shows anything, by type."""
+
+
+Told = Mapping[str, str | None]
+
+
+def _of_encounter(fact: EncounterFact) -> Told:
+    return {"class": fact.encounter.encounter_class.value, "service": fact.encounter.hospital_service}
+
+
+def _of_appointment(fact: AppointmentFact) -> Told:
+    return {"service": fact.service, "organisation": fact.organisation}
+
+
+def _of_contact(fact: ContactFact) -> Told:
+    return {"channel": fact.channel, "with-whom": fact.with_whom}
+
+
+def _of_teaching(fact: TaughtBack) -> Told:
+    return {"topic": fact.subject_matter, "result": fact.result, "by-role": fact.by_role}
+
+
+def _of_document(fact: DocumentAvailable) -> Told:
+    return {"document-type": fact.document_type, "completion": fact.completion}
+
+
+_GIVES: tuple[tuple[type[Fact], Callable[[Any], Told]], ...] = (
+    (EncounterFact, _of_encounter),
+    (AppointmentFact, _of_appointment),
+    (ContactFact, _of_contact),
+    (TaughtBack, _of_teaching),
+    (DocumentAvailable, _of_document),
+    (MedicationReconciled, lambda fact: {"by-role": fact.by_role}),
+    (ObservationRecorded, lambda fact: {"code": fact.code}),
+    (HandoffReceived, lambda fact: {"organisation": fact.organisation}),
+    (ReferralFact, lambda fact: {"service": fact.service, "priority": fact.priority}),
+)
+
+
+def details_of(fact: Fact) -> dict[str, str]:
+    """The details that the fact gives; what it leaves open is left out."""
+    told = next((gives(fact) for kind, gives in _GIVES if isinstance(fact, kind)), {})
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def about_of(fact: Fact) -> str | None:
+    """What the event is about, where another may take it back: an appointment, a referral, a visit."""
+    match fact:
+        case EncounterFact(encounter=encounter):
+            return f"encounter/{encounter.id}"
+        case AppointmentFact(appointment=appointment):
+            return f"appointment/{appointment.authority}/{appointment.value}"
+        case ReferralFact(referral_id=referral):
+            return f"referral/{referral}"
+        case _:
+            return None
