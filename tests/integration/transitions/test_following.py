@@ -180,7 +180,7 @@ async def test_a_version_of_a_protocol_can_not_change_its_contents(house: House)
     changed = [p.model_copy(update={"title": "Other"}) if p.name == "hospice" else p for p in current]
     with pytest.raises(WrongProtocolError) as wrong:
         await register_protocols(house.database, changed)
-    assert str(wrong.value) == "hospice 2026.1 was used before with other contents; give it a new version"
+    assert str(wrong.value) == "hospice 2026.2 was used before with other contents; give it a new version"
 
 
 async def test_a_newer_protocol_does_not_rewrite_what_runs(house: House) -> None:
