@@ -24,10 +24,13 @@ ACCEPTED = Verdict(Outcome.ACCEPTED)
 
 @dataclass(slots=True)
 class Patient:
+    """`known_version` is that of the row in the store; 0 where there is none."""
+
     id: str
     version: int = 0
     record: Record = ()
     is_touched: bool = False
+    known_version: int = 0
     _summary: PatientSummary | None = None
 
     def summary(self) -> PatientSummary:
@@ -49,11 +52,14 @@ class Patient:
 
 @dataclass(slots=True)
 class Stay:
-    """`older` are the facts in the store, loaded only where one of the group's sorts before what is known."""
+    """`older` are the facts in the store, loaded only where one of the group's sorts before what is known;
+    `known_version` is that of the row in the store, 0 where there is none.
+    """
 
     identity: StayIdentity
     patient_id: str
     version: int = 0
+    known_version: int = 0
     state: EncounterState = EMPTY
     announced: tuple[Announced, ...] = ()
     older: list[StayFact] = field(default_factory=list)

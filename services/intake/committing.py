@@ -1,5 +1,8 @@
 """One group, one transaction, few round trips; the acknowledgements may leave once it has committed.
 
+Usually two: what the group needs is read without locks, and written in one statement that fails when anything of it
+has changed meanwhile. A group that met such a change, a merge and a replay take the way under locks.
+
 A group that fails is halved down to the message that is at fault, which is stored `held` in its own transaction: a
 rule's error never costs the raw bytes, nor anybody else's message.
 """
@@ -10,11 +13,12 @@ from uuid import UUID
 
 import asyncpg
 
-from services.intake import merging, standing_store, store
+from services.intake import group_store, merging, standing_store, store
 from services.intake.arrival import Arrival
 from services.intake.chart import Effect, Stay
 from services.intake.encounter import in_order
-from services.intake.identities import Identities
+from services.intake.group_store import Patients
+from services.intake.identities import Identities, settle
 from services.intake.lifecycle import follows
 from services.intake.message import Outcome, Reason, StayFact, Verdict
 from services.intake.sealing import Seal
@@ -44,8 +48,19 @@ STORE_AWAY = (
     asyncpg.PostgresSystemError,
     asyncpg.IdleInTransactionSessionTimeoutError,
 )
+
+
+class ChangedMeanwhileError(Exception):
+    """What was read without locks is not enough, or no longer so."""
+
+
 # Somebody else was in the way: the same again will do.
-CONFLICTS = (asyncpg.LockNotAvailableError, asyncpg.TransactionRollbackError, asyncpg.UniqueViolationError)
+CONFLICTS = (
+    ChangedMeanwhileError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.UniqueViolationError,
+)
 ATTEMPTS = 3
 
 Records = Mapping[Identifier, str]
@@ -65,8 +80,12 @@ class Committer:
 
         Raises one of STORE_AWAY when the store is away: what was not settled must be tried again.
         """
+        plain = [arrival for arrival in group if _is_plain(arrival)]
+        if plain and len(plain) < len(group):
+            others = [arrival for arrival in group if not _is_plain(arrival)]
+            return [*await self.commit(plain), *await self.commit(others)]
         try:
-            effects, busy = await self._attempt(group)
+            effects, busy = await (self._at_once(group) if plain and attempt == 1 else self._under_locks(group))
         except STORE_AWAY:
             raise
         except CONFLICTS as error:
@@ -94,31 +113,67 @@ class Committer:
         arrival.verdict, arrival.adt = RULE_FAILED, None
         return await self.commit(group)
 
-    async def _attempt(self, group: Sequence[Arrival]) -> tuple[list[Effect], list[Arrival]]:
+    async def _at_once(self, group: Sequence[Arrival]) -> tuple[list[Effect], list[Arrival]]:
+        """Two round trips, without locks between them. Raises one of CONFLICTS when something changed meanwhile."""
+        connection = self._connection
+        records, proposals = self._identities.sort_out(adt.identifiers for arrival in group if (adt := arrival.adt))
+        opened = await group_store.look_up(connection, proposals, records.values(), group)
+        settled = settle(proposals, opened.records)
+        learned = {one: record for one, record in settled.items() if one not in opened.records}
+        records |= settled
+        new = {p.record for p in proposals}.intersection(learned.values())
+        opened.chart.surviving.update((record, record) for record in new)
+        effects, ready, busy = _sort_out(group, records, opened)
+        if busy:
+            raise ChangedMeanwhileError
+        await _load_older_facts(connection, ready, opened)
+        effects += [opened.chart.take(arrival, next(records[one] for one in _named(arrival))) for arrival in ready]
+        known = set(opened.chart.surviving.values()) - new
+        fresh, repeated = _fresh_and_repeated(effects)
+        has_published = await group_store.write(
+            connection, self._database.service, Patients(learned, new, known), opened.chart, fresh, repeated, self._seal
+        )
+        if has_published:
+            self._database.published.set()
+        self._identities.keep(settled)
+        return effects, []
+
+    async def _under_locks(self, group: Sequence[Arrival]) -> tuple[list[Effect], list[Arrival]]:
         """One transaction. Answers what took effect, and whose patients were busy elsewhere."""
         async with self._database.transaction(self._connection) as tx:
             adts = [part for arrival in group if arrival.adt for part in arrival.adt.parts]
-            records, learned = await self._identities.resolve(
-                tx.connection, [*(adt.identifiers for adt in adts), *(adt.retired for adt in adts if adt.retired)]
+            records, proposals = self._identities.sort_out(
+                [*(adt.identifiers for adt in adts), *(adt.retired for adt in adts if adt.retired)]
             )
-            opened = await store.open_group(tx.connection, sorted(set(records.values())), group)
+            learned = await store.identify(tx.connection, proposals) if proposals else {}
+            records |= learned
+            opened = await store.open_group(tx.connection, sorted(_subjects(group, records)), group)
             effects, ready, busy = _sort_out(group, records, opened)
-            await _load_older_facts(tx, ready, opened)
+            await _load_older_facts(tx.connection, ready, opened)
             opened.chart.standings = await standing_store.load(tx.connection, _stated(ready))
             for arrival in ready:
                 effects.append(await _apply(tx, arrival, records, opened))
-            await self._save(tx, opened, effects)
+            fresh, repeated = _fresh_and_repeated(effects)
+            await group_store.store(tx.connection, opened.chart, fresh, repeated, self._seal)
+            await standing_store.save(tx.connection, opened.chart.standings)
+            await tx.publish([draft for effect in fresh for draft in effect.drafts])
         self._identities.keep(learned)
         return effects, busy
 
-    async def _save(self, tx: Transaction, opened: Opened, effects: Sequence[Effect]) -> None:
-        fresh = [effect for effect in effects if effect.verdict is not DUPLICATE]
-        if fresh:
-            await store.save(tx.connection, opened.chart, fresh, self._seal)
-            await standing_store.save(tx.connection, opened.chart.standings)
-        if len(fresh) < len(effects):
-            await store.count_duplicates(tx.connection, [e.arrival for e in effects if e.verdict is DUPLICATE])
-        await tx.publish([draft for effect in fresh for draft in effect.drafts])
+
+def _is_plain(arrival: Arrival) -> bool:
+    """Whether it says something of one patient's stay at most, for the first time."""
+    adt = arrival.adt
+    return not (arrival.is_replay or (adt and (adt.retired or adt.others or adt.statements)))
+
+
+def _subjects(group: Sequence[Arrival], records: Records) -> set[str]:
+    return {records[one] for arrival in group for one in _named(arrival)}
+
+
+def _fresh_and_repeated(effects: Sequence[Effect]) -> tuple[list[Effect], list[Arrival]]:
+    fresh = [effect for effect in effects if effect.verdict is not DUPLICATE]
+    return fresh, [effect.arrival for effect in effects if effect.verdict is DUPLICATE]
 
 
 def _settle(effects: Sequence[Effect]) -> None:
@@ -181,7 +236,7 @@ async def _apply(tx: Transaction, arrival: Arrival, records: Records, opened: Op
     return opened.chart.take(arrival, survivor)
 
 
-async def _load_older_facts(tx: Transaction, ready: Sequence[Arrival], opened: Opened) -> None:
+async def _load_older_facts(connection: "Connection", ready: Sequence[Arrival], opened: Opened) -> None:
     """A fact that sorts before what is known, or before another one of the group, needs all facts of its stay."""
     facts: dict[Identifier, list[StayFact]] = {}
     for part in (part for arrival in ready if arrival.adt for part in arrival.adt.parts):
@@ -193,4 +248,4 @@ async def _load_older_facts(tx: Transaction, ready: Sequence[Arrival], opened: O
         if not follows(stay.state, told[0]) or told != in_order(told):
             late[stay.identity.id] = stay
     if late:
-        await store.load_facts(tx.connection, late)
+        await store.load_facts(connection, late)

@@ -1,19 +1,21 @@
-"""Which record an identifier stands for. The answer never changes (merges are said elsewhere), so it may be kept."""
+"""Which record an identifier stands for. Never changes (merges are said elsewhere), so it may be kept. Pure."""
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 from uuid import uuid4
 
-from services.intake import store
 from services.intake.person import assigned
-from services.intake.store import Proposal
 from shared.events.people import Identifier
 
-if TYPE_CHECKING:
-    from services.intake.store import Connection
-
 KEPT = 20_000
+
+
+class Proposal(NamedTuple):
+    """Identifiers of one person in the order of preference, and the record to start if nobody knows any of them."""
+
+    identifiers: Sequence[Identifier]
+    record: str
 
 
 class Identities:
@@ -22,30 +24,35 @@ class Identities:
     def __init__(self) -> None:
         self._kept: OrderedDict[Identifier, str] = OrderedDict()
 
-    def keep(self, found: dict[Identifier, str]) -> None:
+    def keep(self, found: Mapping[Identifier, str]) -> None:
         self._kept.update(found)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)
 
-    async def resolve(
-        self, connection: "Connection", lists: Iterable[Sequence[Identifier]]
-    ) -> tuple[dict[Identifier, str], dict[Identifier, str]]:
-        """The record that each list's first assigned identifier stands for, and what must be kept after the commit."""
+    def sort_out(self, lists: Iterable[Sequence[Identifier]]) -> tuple[dict[Identifier, str], list[Proposal]]:
+        """The record that each list's first assigned identifier stands for where that is known, and a proposal else."""
         records: dict[Identifier, str] = {}
-        proposals: list[Proposal] = []
+        proposals: dict[Identifier, Proposal] = {}
         for identifiers in lists:
             first, *others = assigned(tuple(identifiers))
-            if first in self._kept:
+            known = self._kept.get(first)
+            if known is not None:
                 self._kept.move_to_end(first)
-                records[first] = self._kept[first]
-            elif first not in records:
-                records[first] = uuid4().hex
-                proposals += [
-                    Proposal((one.authority, one.type, one.value, position, records[first]))
-                    for position, one in enumerate((first, *others))
-                ]
-        if not proposals:
-            return records, {}
-        found = await store.identify(connection, proposals)
-        records.update((first, found[first]) for first in records if first in found)
-        return records, found
+                records[first] = known
+            elif first not in proposals:
+                proposals[first] = Proposal((first, *others), uuid4().hex)
+        return records, list(proposals.values())
+
+
+def settle(proposals: Iterable[Proposal], found: Mapping[Identifier, str]) -> dict[Identifier, str]:
+    """The record of every proposed identifier, given those that the store knows.
+
+    An unknown one joins the known record of the same message, in the order of preference, else it starts the proposed
+    record: the rule of the function `identify`, one proposal after the other.
+    """
+    settled = dict(found)
+    for proposal in proposals:
+        record = next((settled[one] for one in proposal.identifiers if one in settled), proposal.record)
+        for one in proposal.identifiers:
+            settled.setdefault(one, record)
+    return settled

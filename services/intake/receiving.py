@@ -7,12 +7,14 @@ import asyncio
 from collections import deque
 from contextlib import suppress
 
+from services.intake import group_store
 from services.intake.arrival import Arrival
 from services.intake.committing import STORE_AWAY, Committer
 from services.intake.identities import Identities
 from services.intake.message import Verdict
 from services.intake.sealing import Seal
 from services.intake.triggers import MERGES
+from shared.events.people import Identifier
 from shared.metrics import GROUP_MESSAGES
 from shared.postgres import Database
 from shared.telemetry import log
@@ -40,6 +42,7 @@ class Reception:
         self._idle = asyncio.Event()
         self._idle.set()
         self._at_work = 0
+        self._whose: set[Identifier] = set()
         self.store_failures = 0
         """Attempts in a row that failed because of the store; 0 when it is well."""
 
@@ -71,6 +74,7 @@ class Reception:
         while True:
             try:
                 async with self._database.pool.acquire() as connection:
+                    await group_store.prepare(connection)
                     await self._commit_groups(Committer(self._database, connection, self._identities, self._seal))
             except STORE_AWAY as error:
                 pause = STORE_PAUSE_S[min(self.store_failures, len(STORE_PAUSE_S) - 1)]
@@ -91,6 +95,8 @@ class Reception:
 
     async def _commit(self, committer: Committer, group: list[Arrival]) -> None:
         self._at_work += 1
+        whose = {arrival.adt.identifiers[0] for arrival in group if arrival.adt}
+        self._whose |= whose
         try:
             GROUP_MESSAGES.observe(len(group))
             busy = await committer.commit(group)
@@ -101,12 +107,17 @@ class Reception:
         finally:
             # Whatever was not settled goes first in the next group: it was not acknowledged, so it is not lost.
             self._at_work -= 1
+            self._whose -= whose
             self._waiting.extendleft(reversed([arrival for arrival in group if not arrival.done.done()]))
             self._wake.set()
 
     def _next_group(self) -> list[Arrival]:
-        """The oldest messages; a merge goes alone. Whoever hung up meanwhile will send again: nothing to do for it."""
+        """The oldest messages; a merge goes alone. Whoever hung up meanwhile will send again: nothing to do for it.
+
+        Patients whose messages are being committed have to wait: to read them now would be to read what is changing.
+        """
         group: list[Arrival] = []
+        later: list[Arrival] = []
         if self._at_work and len(self._waiting) < WORTH_A_SECOND:
             return group
         while self._waiting and len(group) < GROUP_MOST:
@@ -114,10 +125,13 @@ class Reception:
             if is_merge and group:
                 break
             arrival = self._waiting.popleft()
-            if not arrival.done.cancelled():
+            if arrival.adt and arrival.adt.identifiers[0] in self._whose:
+                later.append(arrival)
+            elif not arrival.done.cancelled():
                 group.append(arrival)
                 if is_merge:
                     break
+        self._waiting.extendleft(reversed(later))
         return group
 
 
