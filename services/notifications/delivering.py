@@ -39,11 +39,14 @@ STORE_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutErr
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How the loop runs. `lease` must outlast an attempt's total time and a stalled database."""
+    """How the loop runs. `lease` must outlast an attempt's total time and a stalled database; `gather_seconds` is how
+    long a claim or a closing waits for others to share its transaction.
+    """
 
     in_flight: int = 512
     lease: timedelta = timedelta(seconds=60)
     poll_seconds: float = 0.1
+    gather_seconds: float = 0.025
     sweep_seconds: float = 5.0
     settle_seconds: float = 3.0
     away_seconds: float = 0.5
@@ -87,6 +90,7 @@ class Deliverer:
             claimed = await self._patiently(self._claim)
             if not claimed:
                 await self._wait_for_work()
+            await asyncio.sleep(self._pace.gather_seconds)
 
     async def _wait_for_work(self) -> None:
         try:
@@ -144,7 +148,9 @@ class Deliverer:
 
     async def _close_on(self) -> None:
         while True:
-            await self._close([await self._finished.get()])
+            first = await self._finished.get()
+            await asyncio.sleep(self._pace.gather_seconds)
+            await self._close([first])
 
     async def _close(self, finished: list[Finished]) -> None:
         while len(finished) < CLOSED_AT_ONCE and not self._finished.empty():

@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
 
 BATCH = 500
+# Below this many events a batch is followed by a pause: what comes meanwhile shares the next transaction.
+FULL = 100
+GATHER_S = 0.03
 RETRY_HEAD_S = 15.0
 LONGEST_WAIT_S = 5.0
 LOG_CHECK_S = 2.0
@@ -126,6 +129,8 @@ class Consumer:
             if records:
                 await self._take(consumer, records)
                 await self._commit(consumer, records)
+                if len(records) < FULL:
+                    await asyncio.sleep(GATHER_S)
             self._measure(consumer)
             if time.monotonic() >= check_at and not records:
                 if await log_id(self._kafka) != self._log_id:
