@@ -1,7 +1,8 @@
 """`python -m services.careplan`: settings, then the service until a signal ends it."""
 
-import asyncio
 import sys
+
+import uvloop
 
 from services.careplan.app import SERVICE, build
 from services.careplan.catalogue import CatalogueError
@@ -24,7 +25,7 @@ def main() -> None:
     settings = read_settings(Settings)
     telemetry.configure(SERVICE, instance=settings.instance)
     try:
-        asyncio.run(run(settings))
+        uvloop.run(run(settings))
     except CatalogueError as wrong:
         sys.stderr.write(f"CAREPLAN_TEMPLATES: {wrong}\n")
         raise SystemExit(EXIT_WRONG_SETTINGS) from None

@@ -1,6 +1,6 @@
 """`python -m services.dashboard`: settings, then the console until a signal ends it."""
 
-import asyncio
+import uvloop
 
 from services.dashboard.app import SERVICE, build
 from services.dashboard.settings import Settings
@@ -19,7 +19,7 @@ async def run(settings: Settings) -> None:
 def main() -> None:
     settings = read_settings(Settings)
     telemetry.configure(SERVICE, instance=settings.instance)
-    asyncio.run(run(settings))
+    uvloop.run(run(settings))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """`python -m services.intake`: the composition root."""
 
-import gc
 import sys
 
 import asyncpg
@@ -25,9 +24,6 @@ async def run(settings: Settings) -> None:
     except (OSError, asyncpg.PostgresError) as error:
         sys.stderr.write(f"intake: cannot reach the database: {describe_error(error)}\n")
         raise SystemExit(1) from None
-    # What lives as long as the process need not be looked through each time, and a group leaves little behind.
-    gc.freeze()
-    gc.set_threshold(20_000, 20, 50)
     await serve(app, settings.http, *background, patience_s=settings.mllp.drain_timeout_s + LAST_WORDS_S)
 
 

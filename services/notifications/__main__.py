@@ -1,7 +1,8 @@
 """`python -m services.notifications`: settings, then the service until a signal ends it."""
 
-import asyncio
 import sys
+
+import uvloop
 
 from services.notifications.app import SERVICE, build
 from services.notifications.roster import RosterError
@@ -22,7 +23,7 @@ def main() -> None:
     settings = read_settings(Settings)
     telemetry.configure(SERVICE, instance=settings.instance)
     try:
-        asyncio.run(run(settings))
+        uvloop.run(run(settings))
     except RosterError as wrong:
         sys.stderr.write(f"NOTIFICATIONS_ROSTER_FILE: {wrong}\n")
         raise SystemExit(EXIT_WRONG_SETTINGS) from None

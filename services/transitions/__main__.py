@@ -1,7 +1,8 @@
 """`python -m services.transitions`: settings, then the service until a signal ends it."""
 
-import asyncio
 import sys
+
+import uvloop
 
 from services.transitions.app import SERVICE, build
 from services.transitions.protocols import WrongProtocolError
@@ -24,7 +25,7 @@ def main() -> None:
     settings = read_settings(Settings)
     telemetry.configure(SERVICE, instance=settings.instance)
     try:
-        asyncio.run(run(settings))
+        uvloop.run(run(settings))
     except WrongProtocolError as wrong:
         sys.stderr.write(f"TRANSITIONS_PROTOCOLS: {wrong}\n")
         raise SystemExit(EXIT_WRONG_SETTINGS) from None

@@ -109,8 +109,16 @@ class Relay:
             try:
                 yield connection
             finally:
-                with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
-                    await relay_store.give_up_lead(connection)
+                await self._give_up(connection)
+
+    async def _give_up(self, connection: "Connection") -> None:
+        """Gives the lock back; where that fails the connection goes, and the lock with it."""
+        try:
+            await relay_store.give_up_lead(connection)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, asyncio.CancelledError) as error:
+            connection.terminate()
+            if isinstance(error, asyncio.CancelledError):
+                raise
 
     async def _publish(self, connection: "Connection") -> None:
         current = await log_id(self._kafka)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import orjson
+from typing_extensions import override
 
 from shared.postgres.settings import PostgresSettings
 from shared.postgres.transaction import Transaction
@@ -20,6 +21,18 @@ IDLE_IN_TRANSACTION_MS = 10_000
 # How long a server may take to recover from a crash before a service that starts meanwhile gives up.
 RECOVERY_S = 60.0
 RECOVERY_LOOK_S = 0.1
+
+
+class Session(asyncpg.Connection):
+    """A connection that goes back into the pool as it is.
+
+    Nothing here sets anything for the session, and whoever takes an advisory lock or listens ends that itself: the
+    statement by which asyncpg forgets all such things would be one more round trip after every transaction.
+    """
+
+    @override
+    def get_reset_query(self) -> str:
+        return ""
 
 
 class Database:
@@ -64,6 +77,7 @@ async def open_database(service: str, settings: PostgresSettings) -> Database:
 
 async def _open_pool(service: str, settings: PostgresSettings) -> "asyncpg.Pool[asyncpg.Record]":
     return await asyncpg.create_pool(
+        connection_class=Session,
         host=settings.host,
         port=settings.port,
         database=settings.database,
