@@ -68,7 +68,7 @@ def sort_batch(
             continue
         barrier = barrier_of(event)
         there = barrier and (out.marks.get(barrier[0]) or known.get(barrier[0]))
-        why = _obstacle(event, verdict, barrier if there or not joins_late else None, there or None)
+        why = obstacle(event, verdict, barrier if there or not joins_late else None, there or None)
         if why is None:
             out.fresh.append(event)
             out.marks[key] = Mark(event.epoch, event.sequence)
@@ -97,7 +97,7 @@ def in_turn(batch: Sequence[Parked]) -> Sequence[Parked]:
     return [*first, *last]
 
 
-def _obstacle(
+def obstacle(
     event: AnyEvent, verdict: Verdict, barrier: tuple[StreamKey, Mark] | None, there: Mark | None
 ) -> Block | None:
     """Why a fresh-looking event must wait. `there` is how far the stream that it waits for has come."""
@@ -118,17 +118,14 @@ class Applier:
     joins_late: bool = False
 
     async def apply(self, tx: Transaction, batch: Sequence[Parked]) -> Sorted:
-        """Takes the batch into effect inside `tx`. Whatever a handler raises leaves it."""
+        """Takes the batch into effect inside `tx`, all but its marks. Whatever a handler raises leaves it."""
         events = [item.event for item in batch]
-        await tx.lock(_concerned(events))
         barriers = [barrier[0] for event in events if (barrier := barrier_of(event))]
-        known = await store.marks(tx.connection, self.consumer, {*map(stream_of, events), *barriers})
-        blocked = await store.blocked(tx.connection, self.consumer, {event.subject for event in events})
-        fate = sort_batch(batch, known, blocked, joins_late=self.joins_late)
+        heard = {event.subject for event in events}
+        known = await store.take_up(tx, self.consumer, concerned(events), heard, {*map(stream_of, events), *barriers})
+        fate = sort_batch(batch, known.marks, known.blocked, joins_late=self.joins_late)
         await self.handle(tx, fate.fresh)
-        if fate.marks:
-            await store.set_marks(tx.connection, self.consumer, fate.marks)
-        await self._keep(tx, fate, known)
+        await self._keep(tx, fate, known.marks)
         return fate
 
     async def handle(self, tx: Transaction, events: Sequence[AnyEvent]) -> None:
@@ -186,7 +183,7 @@ def _came_later(awaited: tuple[StreamKey, Mark], marks: Mapping[StreamKey, Mark]
     return reached(marks.get(stream), mark.epoch, mark.sequence)
 
 
-def _concerned(events: Sequence[AnyEvent]) -> set[str]:
+def concerned(events: Sequence[AnyEvent]) -> set[str]:
     subjects: set[str] = set()
     for event in events:
         subjects.add(event.subject)

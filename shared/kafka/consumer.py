@@ -26,6 +26,7 @@ from shared.kafka.log import log_id
 from shared.kafka.progress import Progress
 from shared.kafka.records import Item, Record, packed_headers, read
 from shared.kafka.republish import publish_again
+from shared.kafka.sequence import Mark
 from shared.kafka.settings import HEARTBEAT_MS, SESSION_TIMEOUT_MS, KafkaSettings
 from shared.kafka.store import Block
 from shared.postgres import Database
@@ -200,7 +201,9 @@ class Consumer:
             async with self.database.transaction() as tx:
                 await self._bury(tx.connection, items)
                 fate = await self._applier.apply(tx, [item.parked for item in items if item.parked])
-                await self._move(tx.connection, items)
+                is_released = await self._settle(tx.connection, items, fate.marks) or bool(fate.awaited)
+        if is_released:
+            self.drainer.wake()
         metrics.CONSUMER_COMMITTED.labels(self.name).set_to_current_time()
         metrics.CONSUMER_BATCH_EVENTS.labels(self.name).observe(len(items))
         for topic, outcome, events in fate.counted():
@@ -216,14 +219,19 @@ class Consumer:
                 await store.bury(connection, self.name, place, item.unreadable, packed_headers(record), record.value)
                 metrics.DEAD_LETTERS.labels(self.name).inc()
 
-    async def _move(self, connection: "Connection", items: Sequence[Item]) -> None:
+    async def _settle(
+        self, connection: "Connection", items: Sequence[Item], marks: Mapping[store.StreamKey, Mark]
+    ) -> bool:
+        """The end of a batch; answers whether parked keys need wait no longer."""
         moves: dict[tuple[str, int], tuple[int, int]] = {}
         for item in items:
             record = item.record
             fence = self._fences.get(TopicPartition(record.topic, record.partition), -1)
             moves[record.topic, record.partition] = (record.offset + 1, fence)
-        if not await store.move(connection, self.name, self._log_id, moves):
+        settled = await store.settle(connection, self.name, marks, self._log_id, moves)
+        if settled.is_fenced:
             raise FencedError("the partition was given to another instance")
+        return settled.woken > 0
 
     async def _wait(self, error: BaseException, wait: float) -> float:
         self.progress.waiting()
@@ -248,7 +256,7 @@ class Consumer:
             await tx.lock([event.subject])
             await store.park(tx.connection, self.name, [item.parked])
             await store.block(tx.connection, self.name, event.subject, Block("failed", describe_error(error)))
-            await self._move(tx.connection, [item])
+            await self._settle(tx.connection, [item], {})
         metrics.PARKED.labels(self.name, "failed").inc()
         log.error("consumer.parked", consumer=self.name, event_id=str(event.id), error=describe_error(error))
 

@@ -1,7 +1,7 @@
 """All SQL of consuming: watermarks, positions, parked keys. One function a statement; arrays, never a row at a time."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -9,10 +9,13 @@ from shared.events import AnyEvent
 from shared.kafka.sequence import Mark
 
 if TYPE_CHECKING:
-    from shared.postgres.transaction import Connection
+    from shared.postgres.transaction import Connection, Transaction
 
 StreamKey = tuple[str, str, str]
 """(source, topic, subject)"""
+Moves = Mapping[tuple[str, int], tuple[int, int]]
+"""(topic, partition) -> (next offset, under this fence)"""
+NOWHERE: Moves = {}
 
 CLAIM = """
 INSERT INTO position (consumer, topic, partition, fence)
@@ -20,19 +23,16 @@ SELECT $1, t.topic, t.partition, 1 FROM unnest($2::text[], $3::int[]) AS t (topi
 ON CONFLICT (consumer, topic, partition) DO UPDATE SET fence = position.fence + 1
 RETURNING topic, partition, log_id, next_offset, fence
 """
-MOVE = """
-UPDATE position p SET next_offset = u.next_offset, log_id = $2, moved_at = clock_timestamp()
-FROM unnest($3::text[], $4::int[], $5::bigint[], $6::bigint[]) AS u (topic, partition, next_offset, fence)
-WHERE p.consumer = $1 AND p.topic = u.topic AND p.partition = u.partition AND p.fence = u.fence
-"""
+# In one round trip: locks, watermarks, and which of these keys are parked.
+TAKE_UP = "SELECT kind, a, b, c, epoch, sequence FROM take_up($1, $2, $3, $4, $5, $6)"
 MARKS = """
 SELECT w.source, w.topic, w.subject, w.epoch, w.sequence
 FROM unnest($2::text[], $3::text[], $4::text[]) AS u (source, topic, subject)
 JOIN watermark w ON w.consumer = $1 AND w.source = u.source AND w.topic = u.topic AND w.subject = u.subject
 """
-BLOCKED = "SELECT subject, reason FROM blocked_key WHERE consumer = $1 AND subject = ANY ($2) FOR UPDATE"
-# Whoever waited for one of these streams (the survivor of a merge) and now need wait no longer is released with it.
-SET_MARKS = """
+# The last statement of a batch: how far its streams have taken effect, and where to read on. Whoever waited for one of
+# these streams (the survivor of a merge) and now need wait no longer is released with it.
+SETTLE = """
 WITH said AS (
     SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::int[], $6::bigint[])
         AS u (source, topic, subject, epoch, sequence)
@@ -41,10 +41,18 @@ WITH said AS (
     WHERE b.consumer = $1 AND b.reason = 'awaiting-merge' AND b.state = 'parked' AND b.waits_source = said.source
       AND b.waits_topic = said.topic AND b.waits_subject = said.subject
       AND (b.waits_epoch, b.waits_sequence) <= (said.epoch, said.sequence)
+    RETURNING 1
+), marked AS (
+    INSERT INTO watermark AS w (consumer, source, topic, subject, epoch, sequence)
+    SELECT $1, source, topic, subject, epoch, sequence FROM said
+    ON CONFLICT (consumer, source, topic, subject) DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence
+), moved AS (
+    UPDATE position p SET next_offset = u.next_offset, log_id = $7, moved_at = clock_timestamp()
+    FROM unnest($8::text[], $9::int[], $10::bigint[], $11::bigint[]) AS u (topic, partition, next_offset, fence)
+    WHERE p.consumer = $1 AND p.topic = u.topic AND p.partition = u.partition AND p.fence = u.fence
+    RETURNING 1
 )
-INSERT INTO watermark AS w (consumer, source, topic, subject, epoch, sequence)
-SELECT $1, source, topic, subject, epoch, sequence FROM said
-ON CONFLICT (consumer, source, topic, subject) DO UPDATE SET epoch = excluded.epoch, sequence = excluded.sequence
+SELECT (SELECT count(*) FROM moved) AS moved, (SELECT count(*) FROM woken) AS woken
 """
 BLOCK = """
 INSERT INTO blocked_key AS b (consumer, subject, reason, detail, waits_source, waits_topic, waits_subject, waits_epoch,
@@ -92,6 +100,22 @@ class Block:
     waits_for: tuple[StreamKey, Mark] | None = None
 
 
+@dataclass(slots=True)
+class Known:
+    """What is known of a batch's streams and keys before it is applied."""
+
+    marks: dict[StreamKey, Mark] = field(default_factory=dict)
+    blocked: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """`is_fenced`: a fence was raised meanwhile, this must not be committed. `woken`: keys that need wait no longer."""
+
+    is_fenced: bool
+    woken: int
+
+
 @dataclass(frozen=True, slots=True)
 class Parked:
     """An event as it came: parked events are read anew when they are released."""
@@ -106,44 +130,56 @@ async def claim(connection: "Connection", consumer: str, places: Sequence[tuple[
     return [Claimed(**dict(row)) for row in rows]
 
 
-async def move(
-    connection: "Connection", consumer: str, log_id: str, moves: Mapping[tuple[str, int], tuple[int, int]]
-) -> bool:
-    """Moves positions to (next offset, under this fence); False when a fence was raised meanwhile."""
-    places = list(moves)
-    status = await connection.execute(
-        MOVE,
-        consumer,
-        log_id,
-        [place[0] for place in places],
-        [place[1] for place in places],
-        [moves[place][0] for place in places],
-        [moves[place][1] for place in places],
-    )
-    return status == f"UPDATE {len(places)}"
-
-
 async def marks(connection: "Connection", consumer: str, keys: Iterable[StreamKey]) -> dict[StreamKey, Mark]:
     wanted = list(keys)
     rows = await connection.fetch(MARKS, consumer, *([key[i] for key in wanted] for i in range(3)))
     return {(r["source"], r["topic"], r["subject"]): Mark(r["epoch"], r["sequence"]) for r in rows}
 
 
-async def blocked(connection: "Connection", consumer: str, subjects: Iterable[str]) -> dict[str, str]:
-    """Which of these subjects are parked, and for what reason."""
-    rows = await connection.fetch(BLOCKED, consumer, list(subjects))
-    return {row["subject"]: row["reason"] for row in rows}
+async def take_up(
+    tx: "Transaction", consumer: str, subjects: Iterable[str], heard: Iterable[str], keys: Iterable[StreamKey]
+) -> Known:
+    """Locks `subjects`; answers the marks of these streams, and which of the subjects `heard` of are parked and why."""
+    wanted = list(keys)
+    columns = ([key[i] for key in wanted] for i in range(3))
+    rows = await tx.connection.fetch(TAKE_UP, consumer, sorted(set(subjects)), list(heard), *columns)
+    known = Known()
+    locked: dict[str, str] = {}
+    for kind, a, b, c, epoch, sequence in rows:
+        match kind:
+            case "key":
+                locked[a] = b
+            case "mark":
+                known.marks[a, b, c] = Mark(epoch, sequence)
+            case _:
+                known.blocked[a] = b
+    tx.has_locked(locked)
+    return known
 
 
-async def set_marks(connection: "Connection", consumer: str, moved: Mapping[StreamKey, Mark]) -> None:
-    keys = sorted(moved)
-    await connection.execute(
-        SET_MARKS,
+async def settle(
+    connection: "Connection",
+    consumer: str,
+    marks: Mapping[StreamKey, Mark],
+    log_id: str | None = None,
+    moves: Moves = NOWHERE,
+) -> Settled:
+    """Sets marks and moves positions of this log."""
+    keys, places = sorted(marks), list(moves)
+    row = await connection.fetchrow(
+        SETTLE,
         consumer,
         *([key[i] for key in keys] for i in range(3)),
-        [moved[key].epoch for key in keys],
-        [moved[key].sequence for key in keys],
+        [marks[key].epoch for key in keys],
+        [marks[key].sequence for key in keys],
+        log_id,
+        [place[0] for place in places],
+        [place[1] for place in places],
+        [moves[place][0] for place in places],
+        [moves[place][1] for place in places],
     )
+    assert row is not None  # noqa: S101  (an aggregate always answers)
+    return Settled(is_fenced=row["moved"] != len(places), woken=row["woken"])
 
 
 async def block(connection: "Connection", consumer: str, subject: str, why: Block) -> None:

@@ -1,6 +1,6 @@
 """One transaction of a use case: lock the patients, change rows, say events. It never commits by itself."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -27,20 +27,29 @@ WHERE (k.id = $1 OR k.survivor = $1) AND k.id <> s.id
 class Transaction:
     """What a use case gets. `connection` is inside the transaction; `publish` is the only way to say an event."""
 
-    __slots__ = ("connection", "has_published", "service")
+    __slots__ = ("_locked", "connection", "has_published", "service")
 
     def __init__(self, connection: "Connection", service: str) -> None:
         self.connection = connection
         self.service = service
         self.has_published = False
+        self._locked: dict[str, str] = {}
 
     async def lock(self, subjects: Iterable[str]) -> dict[str, str]:
         """Locks these patients (and those they were merged into) until the end, in id order.
 
-        Every writer calls this before it touches rows of a patient. Answers subject -> surviving subject.
+        Every writer calls this before it touches rows of a patient. Answers subject -> surviving subject. Who was
+        locked in this transaction before stays locked, and stays who it is: asking again costs nothing.
         """
-        rows = await self.connection.fetch(LOCK, sorted(set(subjects)))
-        return {row["subject"]: row["survivor"] for row in rows}
+        wanted = set(subjects)
+        if not wanted <= self._locked.keys():
+            rows = await self.connection.fetch(LOCK, sorted(wanted))
+            self.has_locked({row["subject"]: row["survivor"] for row in rows})
+        return {subject: self._locked[subject] for subject in wanted}
+
+    def has_locked(self, survivors: Mapping[str, str]) -> None:
+        """Notes what a statement of this transaction has locked: subject -> surviving subject."""
+        self._locked.update(survivors)
 
     async def lock_idle(self, subjects: Iterable[str]) -> dict[str, str]:
         """As `lock`, but leaves out patients who are busy elsewhere instead of waiting for them."""
@@ -59,6 +68,7 @@ class Transaction:
     async def alias(self, retired: str, survivor: str) -> None:
         """Records that `retired` is now `survivor`; both must be locked. Later locks resolve it."""
         await self.connection.execute(ALIAS, retired, survivor)
+        self._locked.clear()
 
     async def now(self) -> datetime:
         """The database's clock (UTC): the one that decides what is due."""

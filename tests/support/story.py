@@ -46,6 +46,7 @@ class Story:
         self.teller, self.hearer, self.kafka = teller, hearer, kafka
         self.name = f"hearer-{uuid4().hex[:8]}"
         self.poisoned: set[str] = set()
+        self.poisoned_numbers: set[tuple[str, int]] = set()
 
     async def prepare(self) -> None:
         await self.hearer.pool.execute(
@@ -66,7 +67,8 @@ class Story:
 
     async def hear(self, tx: Transaction, events: Sequence[AnyEvent]) -> None:
         for event in events:
-            if event.subject in self.poisoned:
+            total = event.fact.total if isinstance(event.fact, FeedCounted) else -1
+            if event.subject in self.poisoned or (event.subject, total) in self.poisoned_numbers:
                 raise ValueError(f"poisoned {event.subject}")
         await tx.connection.execute(
             "INSERT INTO effect (subject, number, event_id) SELECT * FROM unnest($1::text[], $2::int[], $3::uuid[])",
