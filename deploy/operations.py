@@ -7,6 +7,7 @@ from typing import Any, Self
 import aiohttp
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=3)
+UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=600, connect=3)
 
 
 class CallFailedError(Exception):
@@ -42,6 +43,14 @@ class Operations:
 
     async def post(self, service: str, path: str, body: Any = None) -> Any:
         return await self._call("POST", service, path, json=body if body is not None else {})
+
+    async def upload(self, service: str, path: str, content: bytes, configuration: str | None = None) -> Any:
+        """Sends a file, with the configuration it is to be read by; waits for as long as reading it may take."""
+        form = aiohttp.FormData()
+        form.add_field("file", content, filename="messages.hl7", content_type="application/octet-stream")
+        if configuration is not None:
+            form.add_field("configuration", configuration)
+        return await self._call("POST", service, path, data=form, timeout=UPLOAD_TIMEOUT)
 
     async def token(self, role: str = "admin", **claims: Any) -> str:
         """A token of the local issuer for one role. Raises CallFailedError where no local issuer runs."""

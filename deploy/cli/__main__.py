@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from deploy.cli import access, parked, reading, retelling, running, sending, simulating
+from deploy.cli import access, feed, parked, reading, retelling, running, sending, simulating
 from deploy.cli.output import fail
 from deploy.local.apache import ApacheKafkaError
 from deploy.local.broker import BrokerError
@@ -25,6 +25,7 @@ app = typer.Typer(
 for group in (running, sending, simulating, reading, retelling, access):
     group.register(app)
 app.add_typer(parked.app, name="parked")
+app.add_typer(feed.app, name="feed")
 
 EXPECTED = (
     CallFailedError, PortTakenError, PostgresError, BrokerError, ApacheKafkaError, AlreadyRunningError, NoAckError,

@@ -19,6 +19,7 @@ from services.intake.mllp import Listener
 from services.intake.receiving import Reception
 from services.intake.sealing import Seal
 from services.intake.settings import Settings
+from services.intake.trial.api import FILE_BYTES, trials_router
 from services.intake.unknown_store import keep_unknown_codes
 from shared.http import Check, NotReadyError, create_app, operations_router
 from shared.kafka import Consumer, Relay
@@ -56,6 +57,7 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
             patients_router(database),
             fhir_router(feeds, reception),
             events_router(database, feeds, reception),
+            trials_router(feeds),
             operations_router(
                 database,
                 consumer=consumer,
@@ -65,7 +67,7 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
             ),
         ],
         ready=[Check("store", store_takes_messages)],
-        body_limits={"/fhir/": BUNDLE_BYTES},
+        body_limits={"/fhir/": BUNDLE_BYTES, "/trials/": FILE_BYTES},
     )
     app.state.listener, app.state.database = listener, database
 

@@ -1,0 +1,41 @@
+"""Files of messages are split whatever surrounds the messages."""
+
+import pytest
+
+from services.intake.batches import split
+from tests.unit.intake.messages import adt
+
+ONE, TWO = adt("A01", control_id="1"), adt("A03", control_id="2")
+LF = ONE.replace(b"\r", b"\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [
+        (b"", 0),
+        (b"just text\nMSH is a word\n", 0),
+        (ONE, 1),
+        (ONE + TWO, 2),
+        (LF + TWO.replace(b"\r", b"\r\n"), 2),
+        (b"\xef\xbb\xbf" + ONE + b"\r\n" + TWO, 2),
+        (b"\x0b" + ONE + b"\x1c\x0d\x0b" + TWO + b"\x1c\x0d", 2),
+        (b"FHS|^~\\&|X\rBHS|^~\\&|Y\r" + ONE + TWO + b"BTS|2\rFTS|1\r", 2),
+        (b"MSH#^~\\&#A#B\rPID#1\rMSH|^~\\&|A|B\r", 2),
+        (b'{"a": 1}\n{"b": 2}\n', 2),
+        (b'{\n "a": 1\n}\n', 1),
+    ],
+)
+def test_messages_are_found(content: bytes, count: int) -> None:
+    assert len(split(content).messages) == count
+
+
+def test_a_message_is_what_it_was_without_its_envelope() -> None:
+    batch = split(b"FHS|^~\\&|X\rBHS|^~\\&|Y\r" + ONE + TWO + b"BTS|2\rFTS|1\r")
+    assert batch.messages == (ONE, TWO)
+    assert (batch.announced, batch.is_complete) == (2, True)
+    assert split(LF).messages[0].startswith(b"MSH|^~\\&|ADT1|")
+
+
+def test_a_batch_says_how_many_there_should_be() -> None:
+    short = split(b"BHS|^~\\&|Y\r" + ONE + b"BTS|3\r")
+    assert (short.announced, short.is_complete, short.messages) == (3, False, (ONE,))

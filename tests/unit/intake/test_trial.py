@@ -1,0 +1,131 @@
+"""The conformance report: what would be created, what was not understood, and what to put into the file."""
+
+from pathlib import Path
+
+import pytest
+
+from services.intake.batches import split
+from services.intake.feed_file import parse_feeds
+from services.intake.feeds import Feed, read_feeds
+from services.intake.trial.report import Report, report_of
+from services.intake.trial.trying import Trial
+from tests.unit.intake.bundles import admission, discharge
+from tests.unit.intake.messages import adt, specimen
+
+GENERAL: Feed = read_feeds(Path("deploy/feeds.yaml")).feeds[0]
+BARE = parse_feeds("feeds: [{ name: bare, facility: { code: GENHOSP, time_zone: UTC } }]").feeds[0]
+
+
+def report(*messages: bytes, feed: Feed = GENERAL) -> Report:
+    trial = Trial(feed)
+    for message in messages:
+        trial.take(message)
+    return report_of(trial)
+
+
+def test_a_clean_stay_scores_full_marks() -> None:
+    found = report(*(specimen(name) for name in ("a01-admission", "a02-transfer", "a03-discharge")))
+    assert (found.messages, found.score.understood, found.score.complete, found.score.coded) == (3, 100, 100, 100)
+    assert (found.score.overall, found.outcomes) == (100, {"accepted": 3})
+    assert list(found.events) == [
+        "care.encounter.admitted.v1",
+        "care.encounter.transferred.v1",
+        "care.encounter.discharged.v1",
+    ]
+    [stay] = found.created
+    assert (stay.status, stay.encounter_class, stay.facility, stay.disposition) == ("finished", "IMP", "GENHOSP", "01")
+    assert (found.patients, found.encounters, found.refused) == (1, 1, ())
+
+
+def test_order_and_repeats_make_no_difference_to_what_would_be_created() -> None:
+    names = ("a03-discharge", "a01-admission", "a01-admission", "a02-transfer")
+    found = report(*(specimen(name) for name in names))
+    assert (found.created[0].status, found.outcomes) == ("finished", {"accepted": 3, "duplicate": 1})
+
+
+def test_a_report_names_no_patient() -> None:
+    text = report(specimen("a01-admission"), specimen("a40-merge")).model_dump_json()
+    for secret in ("Testa", "MRN001", "19480214", "V1001", "5550100", "Elm St"):
+        assert secret not in text
+
+
+def test_unknown_codes_come_with_what_to_put_into_the_file() -> None:
+    found = report(
+        adt("A01", control_id="1", patient_class="INP"),
+        adt("A03", control_id="2", disposition="WENTAWAY", recorded="20260306150000"),
+        feed=BARE,
+    )
+    assert [(one.field, one.code, one.count) for one in found.unknown] == [
+        ("PV1-2", "INP", 1),
+        ("PV1-36", "WENTAWAY", 1),
+    ]
+    puts = {one.put for one in found.advice if one.put}
+    assert "classes: {INP: I}" in puts
+    assert "dispositions: {WENTAWAY: '?'}" in puts
+    assert found.score.coded < 100
+    assert "WENTAWAY: '?'" in found.configuration
+
+
+def test_the_proposed_file_can_be_taken_once_every_question_is_answered() -> None:
+    found = report(adt("A01", patient_class="INP"), feed=BARE)
+    [feed] = parse_feeds(found.configuration).feeds
+    assert (feed.classes, feed.senders[0].facility) == ({"INP": "I"}, "GENHOSP")
+    again = report(adt("A01", patient_class="INP"), feed=feed)
+    assert (again.unknown, again.score.coded) == ((), 100)
+    with pytest.raises(ValueError, match="feed bare: dispositions"):
+        parse_feeds(report(adt("A03", disposition="GONE"), feed=BARE).configuration)
+
+
+def test_what_is_refused_is_explained_and_listed_by_its_place_in_the_file() -> None:
+    found = report(
+        adt("A01"),
+        specimen("a01-no-pid"),
+        specimen("garbage"),
+        adt("A01", processing_id="T", control_id="9"),
+        feed=BARE,
+    )
+    assert {one.reason: one.count for one in found.refused} == {
+        "missing-patient": 1, "no-header": 1, "wrong-processing-id": 1,
+    }  # fmt: skip
+    assert all(one.meaning for one in found.refused)
+    assert [(one.number, one.location) for one in found.listed] == [(2, "PID^1"), (3, ""), (4, "MSH^1^11")]
+    assert [one.put for one in found.advice if one.about == "MSH-11"] == ["processing_ids: [P, T]"]
+    assert found.score.understood == 25
+
+
+def test_empty_required_fields_cost_and_are_asked_for() -> None:
+    found = report(adt("A01", admitted="", location=""))
+    empty = {
+        one.field: (one.messages, one.filled) for one in found.fields if one.required and one.filled < one.messages
+    }
+    assert empty == {"PV1-3": (1, 0), "PV1-44": (1, 0)}
+    assert {one.about for one in found.advice} >= {"PV1-3", "PV1-44"}
+    assert found.score.complete < 100
+
+
+def test_times_without_an_offset_need_a_zone() -> None:
+    assert [one.about for one in report(adt("A01"), feed=BARE).advice if "zone" in one.what] == ["MSH-7"]
+    tokyo = BARE.model_copy(update={"facility": BARE.facility.model_copy(update={"time_zone": "Asia/Tokyo"})})
+    wrong = [one.what for one in report(specimen("a01-admission"), feed=tokyo).advice if one.about == "MSH-7"]
+    assert wrong == ["Times have the offset -0600, which Asia/Tokyo never has: is it the right zone?"]
+
+
+def test_merges_join_patients_in_memory() -> None:
+    found = report(adt("A01", mrn="OLD"), adt("A40", mrn="NEW", retired="OLD", control_id="2"))
+    assert (found.patients, found.events["care.patient.merged.v1"]) == (1, 2)
+
+
+def test_fhir_can_be_tried_too() -> None:
+    found = report(admission(), discharge())
+    assert (found.outcomes, found.created[0].status) == ({"accepted": 2}, "finished")
+
+
+def test_what_is_left_out_on_purpose_costs_nothing() -> None:
+    chosen = GENERAL.model_copy(update={"triggers": frozenset({"A01"})})
+    found = report(adt("A01"), adt("A08", control_id="2"), feed=chosen)
+    assert (found.score.understood, found.outcomes) == (100, {"accepted": 1, "skipped": 1})
+
+
+def test_a_trial_of_nothing_scores_nothing() -> None:
+    assert report().score.overall == 0
+    assert split(b"").messages == ()
