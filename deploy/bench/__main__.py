@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.bench import end_to_end, growth, reporting, taking_in, tools
+from deploy.bench import end_to_end, growth, log, reporting, taking_in, tools
 from deploy.bench.figures import Report
 from deploy.bench.ground import Ground, prepared
 from deploy.local.settings import ROOT
 
-ROWS = ("throughput", "latency", "sustained", "bare", "growth")
+ROWS = ("throughput", "latency", "sustained", "bare", "growth", "log")
 
 
 def main(
@@ -24,6 +24,7 @@ def main(
     minutes: Annotated[float, typer.Option(help="How long the sustained run lasts.")] = 10.0,
     seconds: Annotated[float, typer.Option(help="How long each shorter run lasts.")] = 10.0,
     stays: Annotated[int, typer.Option(help="Stored stays for the cost of growth.")] = 1_000_000,
+    messages: Annotated[int, typer.Option(help="Stored messages for the message log.")] = 1_000_000,
     out: Annotated[Path, typer.Option(help="Where benchmarks.md and the plots go.")] = ROOT / "docs",
 ) -> None:
     """Measure Handoff beside the floor and the bare pipeline, and write docs/benchmarks.md."""
@@ -33,12 +34,12 @@ def main(
         print(f"bench: {missing}", file=sys.stderr)
         raise typer.Exit(1) from None
     chosen = tuple(rows or ROWS)
-    report = asyncio.run(_measure(chosen, minutes * 60, seconds, stays))
+    report = asyncio.run(_measure(chosen, minutes * 60, seconds, stays, messages))
     reporting.write(report, out, f"make bench ({shlex.join(['python', '-m', 'deploy.bench', *sys.argv[1:]])})")
     raise typer.Exit(0 if all(figure.is_reached for figure in report.figures) else 1)
 
 
-async def _measure(rows: tuple[str, ...], sustained_s: float, seconds: float, stays: int) -> Report:
+async def _measure(rows: tuple[str, ...], sustained_s: float, seconds: float, stays: int, messages: int) -> Report:
     report = Report()
     measures: dict[str, Callable[[Ground], Awaitable[None]]] = {
         "throughput": lambda ground: taking_in.throughput(ground, report, seconds=seconds, rounds=3),
@@ -46,6 +47,7 @@ async def _measure(rows: tuple[str, ...], sustained_s: float, seconds: float, st
         "sustained": lambda ground: end_to_end.sustained(ground, report, seconds=sustained_s),
         "bare": lambda ground: end_to_end.beside_the_bare(ground, report, messages=int(800 * seconds)),
         "growth": lambda ground: growth.cost(ground, report, stays=stays, messages=int(300 * seconds)),
+        "log": lambda ground: log.search(ground, report, rows=messages),
     }
     columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:

@@ -9,14 +9,19 @@ from fastapi import FastAPI
 
 from services.intake import idempotency, operating
 from services.intake.api import messages_router, patients_router
+from services.intake.correcting import Corrector
 from services.intake.counting import Counting
 from services.intake.events_api import events_router
 from services.intake.feed_book import FeedBook
 from services.intake.feed_file import read_feeds_file
 from services.intake.feeds_api import feeds_router
 from services.intake.fhir.api import BUNDLE_BYTES, fhir_router
+from services.intake.log_api import log_router
 from services.intake.mllp import Listener
 from services.intake.receiving import Reception
+from services.intake.releasing import Release
+from services.intake.replay_api import replay_router
+from services.intake.replay_runs import ReplayRuns
 from services.intake.sealing import Seal
 from services.intake.settings import Settings
 from services.intake.trial.api import FILE_BYTES, trials_router
@@ -38,6 +43,9 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
     database = await open_database("intake", settings.postgres)
     seal = Seal(settings.raw_key_bytes)
     reception = Reception(database, seal)
+    corrector = Corrector(database, feeds, seal)
+    runs = ReplayRuns(database, corrector, reception)
+    release = Release(database, corrector, reception)
     listener = Listener(settings.mllp, feeds, reception)
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
     # Intake hears nothing but requests to publish again.
@@ -52,7 +60,9 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
         database=database,
         settings=settings.http,
         routers=[
-            messages_router(database, feeds, reception, seal),
+            messages_router(feeds, reception),
+            log_router(database, feeds, seal),
+            replay_router(database, corrector, reception, runs),
             feeds_router(database, feeds),
             patients_router(database),
             fhir_router(feeds, reception),
@@ -81,7 +91,17 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
         await keep_unknown_codes(database, feeds.unknown)
 
     counting = Counting(database, feeds)
-    return app, [take_in, relay.run, consumer.run, counting.run, maintain, feeds.watch, keep_unknown]
+    return app, [
+        take_in,
+        relay.run,
+        consumer.run,
+        counting.run,
+        maintain,
+        feeds.watch,
+        keep_unknown,
+        runs.run,
+        release.run,
+    ]
 
 
 async def receive(listener: Listener, reception: Reception) -> None:

@@ -38,6 +38,10 @@ class Patient:
             self._summary = people.summarise(self.id, people.values_of(self.record))
         return self._summary
 
+    def know(self, record: Record) -> None:
+        """Takes this record in the place of what was known."""
+        self.record, self.is_touched, self._summary = record, True, None
+
     def learn(self, order: OrderKey, said: Said) -> tuple[str, ...]:
         """Takes in what a message says; answers the fields that differ now."""
         before = people.values_of(self.record)
@@ -104,7 +108,8 @@ class Chart:
             raise ValueError("the message has nothing to apply")
         patient_id = self.surviving[record_id]
         if objection := self.objection(arrival, adt, patient_id):
-            return Effect(arrival, objection, patient_id)
+            disputed = self.stays.get(adt.visit) if adt.visit else None
+            return Effect(arrival, objection, patient_id, disputed.identity.id if disputed else None)
         stay = self.stays.get(adt.visit) if adt.visit else None
         patient = self.patients.setdefault(patient_id, Patient(patient_id))
         effect = Effect(arrival, ACCEPTED, patient_id)

@@ -1,30 +1,15 @@
 """The SQL of looking: message log, patients, encounters, feeds. Newest first, by keyset."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
+
+from services.intake.searching import SHOWN, newest
 
 if TYPE_CHECKING:
     from services.intake.store import Connection
 
-_SHOWN = """
-id, received_at, feed, control_id, trigger, outcome, reason, code, doubts, patient_id, encounter_id, effects, size,
-version, note, decided_by
-"""
-MESSAGES = f"""
-SELECT {_SHOWN} FROM message
-WHERE ($1::uuid IS NULL OR id < $1)
-  AND ($2::text IS NULL OR feed = $2)
-  AND ($3::text IS NULL OR outcome = $3)
-  AND ($4::text IS NULL OR control_id = $4)
-  AND ($5::text IS NULL OR trigger = $5)
-  AND ($6::text IS NULL OR patient_id = $6)
-  AND ($7::uuid IS NULL OR encounter_id = $7)
-  AND ($8::timestamptz IS NULL OR id >= first_id($8))
-  AND ($9::timestamptz IS NULL OR id < first_id($9))
-ORDER BY id DESC LIMIT $10
-"""
-MESSAGE = f"SELECT {_SHOWN} FROM message WHERE id = $1"
+MESSAGE = f"SELECT {SHOWN} FROM message WHERE id = $1"
 RAW = "SELECT raw, feed, control_id, trigger, received_at, outcome, version, patient_id FROM message WHERE id = $1"
 CLAIM = """
 UPDATE message SET version = version + 1, decided_by = $3
@@ -42,6 +27,26 @@ SELECT feed, max(received_at) AS last_received_at, count(*) AS messages,
        count(*) FILTER (WHERE outcome = 'held') AS held, count(*) FILTER (WHERE outcome = 'rejected') AS rejected
 FROM message WHERE id >= first_id(now() - interval '24 hours') GROUP BY feed ORDER BY feed
 """
+HELD_COUNTS = """
+SELECT reason, feed, count(*) AS count, min(received_at) AS oldest
+FROM message WHERE outcome = 'held' GROUP BY reason, feed ORDER BY count DESC, reason, feed
+"""
+# A merge moves the visit to the survivor: then it is the same patient's.
+SET_FREE = """
+SELECT m.id FROM message m JOIN encounter e ON e.id = m.encounter_id LEFT JOIN patient_key k ON k.id = m.patient_id
+WHERE m.outcome = 'held' AND m.reason = 'visit-of-another-patient' AND e.patient_id = coalesce(k.survivor, m.patient_id)
+ORDER BY m.id LIMIT $1
+"""
+RECORDS_OF = """
+WITH survivor AS (
+    SELECT coalesce(k.survivor, p.id) AS id
+    FROM unnest($1::text[]) AS p (id) LEFT JOIN patient_key k USING (id)
+)
+SELECT id FROM survivor UNION SELECT k.id FROM patient_key k JOIN survivor s ON k.survivor = s.id
+"""
+# Authorities and types are few: the index is gone through once for each pair of them, not for each person.
+PERSON = "SELECT DISTINCT patient_id FROM identifier WHERE value = $1 LIMIT 20"
+VISIT = "SELECT id FROM encounter WHERE value = $1 ORDER BY id DESC LIMIT 20"
 SURVIVOR = "SELECT coalesce((SELECT survivor FROM patient_key WHERE id = $1), $1)"
 ENCOUNTERS_OF = "SELECT id FROM encounter WHERE patient_id = $1 ORDER BY id DESC LIMIT 200"
 
@@ -49,9 +54,41 @@ ENCOUNTERS_OF = "SELECT id FROM encounter WHERE patient_id = $1 ORDER BY id DESC
 async def messages(
     connection: "Connection", filters: Mapping[str, object], before: UUID | None, limit: int
 ) -> list[dict[str, Any]]:
-    names = ("feed", "outcome", "control_id", "trigger", "patient", "visit", "since", "until")
-    rows = await connection.fetch(MESSAGES, before, *(filters.get(name) for name in names), limit)
-    return [_shown(row) for row in rows]
+    """The newest that fit. `patient` means whoever the record stands for, with the records merged into it."""
+    wanted = dict(filters)
+    if (patient := wanted.pop("patient", None)) is not None:
+        wanted["patients"] = await records_of(connection, str(patient))
+    question = newest(wanted, before, limit)
+    return [_shown(row) for row in await connection.fetch(question.sql, *question.arguments)]
+
+
+async def records_of(connection: "Connection", patient_id: str) -> list[str]:
+    """The record, who it was merged into, and all others that were."""
+    return await records_of_all(connection, [patient_id])
+
+
+async def records_of_all(connection: "Connection", patient_ids: Sequence[str]) -> list[str]:
+    return [row["id"] for row in await connection.fetch(RECORDS_OF, patient_ids)]
+
+
+async def held_counts(connection: "Connection") -> list[dict[str, Any]]:
+    """Held messages by reason and feed, the most frequent first."""
+    return [dict(row) for row in await connection.fetch(HELD_COUNTS)]
+
+
+async def set_free_by_merges(connection: "Connection", limit: int) -> list[UUID]:
+    """Messages that were held because their visit was another patient's, who is the same one now; oldest first."""
+    return [row["id"] for row in await connection.fetch(SET_FREE, limit)]
+
+
+async def find_person(connection: "Connection", value: str) -> list[str]:
+    """The records that an identifier's value stands for, whichever authority assigned it."""
+    return [row["patient_id"] for row in await connection.fetch(PERSON, value)]
+
+
+async def find_visit(connection: "Connection", value: str) -> list[UUID]:
+    """The stays with this visit number."""
+    return [row["id"] for row in await connection.fetch(VISIT, value)]
 
 
 async def message(connection: "Connection", message_id: UUID) -> dict[str, Any] | None:

@@ -7,6 +7,10 @@ import pytest_asyncio
 
 from services.intake.api import HL7, messages_router, patients_router
 from services.intake.chart import Chart
+from services.intake.correcting import Corrector
+from services.intake.log_api import log_router
+from services.intake.replay_api import replay_router
+from services.intake.replay_runs import ReplayRuns
 from services.intake.sealing import Seal
 from shared.http import Role
 from tests.integration.http.running import Client, issuing, service
@@ -16,8 +20,13 @@ from tests.unit.intake.messages import adt, specimen
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(intake: Intake, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+    corrector = Corrector(intake.database, intake.feeds, Seal(KEY))
     routers = [
-        messages_router(intake.database, intake.feeds, intake.reception, Seal(KEY)),
+        messages_router(intake.feeds, intake.reception),
+        log_router(intake.database, intake.feeds, Seal(KEY)),
+        replay_router(
+            intake.database, corrector, intake.reception, ReplayRuns(intake.database, corrector, intake.reception)
+        ),
         patients_router(intake.database),
     ]
     async with (
@@ -97,7 +106,8 @@ async def test_a_held_message_is_replayed_once_the_rule_is_right(
     assert stale.status == 409
     done = await client.ask("POST", f"/messages/{item['id']}/replay", Role.OPS, json={"version": item["version"]})
     assert (done.body["outcome"], done.body["effects"][0]["type"]) == ("accepted", "care.encounter.admitted.v1")
-    assert (await client.ask("POST", f"/messages/{item['id']}/replay", Role.OPS)).status == 409
+    again = await client.ask("POST", f"/messages/{item['id']}/replay", Role.OPS)
+    assert (again.status, again.body["version"]) == (200, done.body["version"])
     assert await intake.event_types() == ["encounter.admitted"]
 
 
@@ -124,3 +134,71 @@ async def test_patients_and_encounters_are_shown_and_audited(client: Client, int
         "patient.read",
         "encounter.read",
     ]
+
+
+async def test_a_person_and_a_visit_are_found_by_their_numbers_and_the_search_is_audited(
+    client: Client, intake: Intake
+) -> None:
+    sender = await intake.sender()
+    await sender.send(adt("A01", control_id="1", mrn="OLD", visit="V1"))
+    await sender.send(adt("A01", control_id="2", mrn="SOMEBODY", visit="V2"))
+    await sender.send(adt("A40", control_id="3", mrn="NEW", visit="", retired="OLD", recorded="20260302160000"))
+    for asked, found in (
+        ({"patient_identifier": "NEW"}, ["3", "1"]),
+        ({"patient_identifier": "OLD", "trigger": "A01"}, ["1"]),
+        ({"visit_number": "V2"}, ["2"]),
+        ({"patient_identifier": "nobody"}, []),
+    ):
+        page = await client.ask("POST", "/messages/search", Role.OPS, json=asked)
+        assert [item["control_id"] for item in page.body["items"]] == found
+    actions = await intake.rows("SELECT action, count(*) FROM audit GROUP BY 1")
+    assert actions == [{"action": "message.search", "count": 4}]
+
+
+async def test_the_sides_of_a_message_are_masked_until_they_are_revealed(client: Client, intake: Intake) -> None:
+    await (await intake.sender()).send(adt("A03", disposition="HOME"))
+    [item] = (await client.ask("GET", "/messages", Role.OPS)).body["items"]
+    masked = await client.ask("GET", f"/messages/{item['id']}/sides", Role.OPS)
+    for secret in ("Testa", "MRN001", "V1001", "1948"):
+        assert secret not in masked.text
+    values = {value["place"]: value["value"] for value in masked.body["read"]}
+    assert (values["trigger"], values["stay: disposition"][:7]) == ("A03", "nubc 01")
+    assert await intake.rows("SELECT * FROM audit") == []
+    shown = await client.ask("GET", f"/messages/{item['id']}/sides?revealed=true", Role.AUDITOR)
+    fields = {f["place"]: f["value"] for one in shown.body["split"] for f in one["fields"]}
+    assert fields["PID-5"].startswith("Testa^Ann")
+    assert "Testa" in {value["place"]: value["value"] for value in shown.body["read"]}["patient: names"]
+    [row] = await intake.rows("SELECT action, subjects FROM audit")
+    assert row == {"action": "message.sides", "subjects": [item["patient_id"]]}
+
+
+async def test_held_messages_are_counted_by_reason_and_feed(client: Client, intake: Intake) -> None:
+    sender = await intake.sender()
+    for n, facility in enumerate(("GENHOSP", "GENHOSP", "LAKESIDE")):
+        await sender.send(adt("A01", control_id=str(n), visit="", admitted="", facility=facility))
+    counts = (await client.ask("GET", "/held/counts", Role.OPS)).body["items"]
+    assert [(one["reason"], one["feed"], one["count"]) for one in counts] == [
+        ("no-visit", "general-hospital", 2),
+        ("no-visit", "lakeside", 1),
+    ]
+    held = await client.ask("GET", "/held?reason=no-visit&feed=lakeside", Role.OPS)
+    assert [item["control_id"] for item in held.body["items"]] == ["2"]
+
+
+async def test_a_range_is_looked_at_first_and_then_carried_out(client: Client, intake: Intake) -> None:
+    await (await intake.sender()).send(adt("A01"))
+    asked = await client.ask("POST", "/replays", Role.OPS, json={"trigger": "A01"})
+    assert (asked.status, asked.body["total"], asked.body["is_dry"]) == (202, 1, True)
+    early = await client.ask("POST", f"/replays/{asked.body['id']}/carry-out", Role.OPS)
+    assert (early.status, early.body["type"]) == (409, "urn:handoff:problem:not-a-finished-dry-run")
+    runs = ReplayRuns(intake.database, Corrector(intake.database, intake.feeds, Seal(KEY)), intake.reception)
+    while await runs.carry_on():
+        pass
+    done = (await client.ask("GET", f"/replays/{asked.body['id']}", Role.AUDITOR)).body
+    assert (done["state"], done["unchanged"], done["events"]) == ("done", 1, [])
+    carried = await client.ask("POST", f"/replays/{asked.body['id']}/carry-out", Role.OPS)
+    assert carried.status == 202
+    assert (await client.ask("POST", f"/replays/{carried.body['id']}/cancel", Role.OPS)).status == 200
+    assert (await client.ask("GET", f"/replays/{carried.body['id']}/differences", Role.OPS)).body["items"] == []
+    audit = [row["outcome"] for row in await intake.rows("SELECT outcome FROM audit ORDER BY seq")]
+    assert audit == ["dry", "asked", "cancelled"]
