@@ -15,6 +15,7 @@ from shared.events.people import Identifier
 
 # "Not applicable" and "unknown" say nothing about the class: they must not overwrite a known one.
 _NO_CLASS = frozenset({"N", "U"})
+_PLAIN = {"admission_type": 4, "hospital_service": 10, "readmission_indicator": 13, "admit_source": 14}
 _PERSON_ROLES = {"ATND": 7, "REF": 8, "CON": 9, "ADM": 17}
 
 
@@ -64,9 +65,9 @@ class AdtReader(Context):
     def _said(self, who: Person) -> dict[str, Any]:
         said: dict[str, Any] = {}
         pv1 = self.pv1
-        plain = {"admission_type": 4, "hospital_service": 10, "readmission_indicator": 13, "admit_source": 14}
-        for name, number in plain.items():
-            put(said, name, pv1, number, pv1.text(number))
+        for name, number in _PLAIN.items():
+            if pv1.raw(number):
+                put(said, name, pv1, number, pv1.text(number))
         code = pv1.text(2)
         if code and code not in _NO_CLASS:
             said["class"] = class_of(self.feed.classes.get(code, code)).value
@@ -93,6 +94,8 @@ class AdtReader(Context):
             ("expected_discharge_at", self.pv2, "PV2", 9, FURTHEST_PLANNED),
         )
         for name, segment, label, number, ahead in times:
+            if not segment.raw(number):
+                continue
             moment = self.moment(f"{label}-{number}", segment.text(number), ahead)
             put(said, name, segment, number, moment.iso if moment else None)
 

@@ -11,8 +11,6 @@ from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict
-
 from services.intake.encounter import EncounterState, Milestone, MilestoneKind
 from shared.events import Draft, encounters
 from shared.events.encounters import Encounter, EncounterFact
@@ -47,16 +45,19 @@ _WHOLE_STAY = (K.ADMITTED, K.ARRIVED, K.PREADMITTED)
 _CORRECTS = {K.DISCHARGED: ("discharged_at", "disposition"), K.ADMITTED: ("admitted_at",), K.ARRIVED: ("admitted_at",)}
 
 
-class Announced(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Announced:
     """A milestone that was said and not taken back, and the event that said it."""
-
-    model_config = ConfigDict(frozen=True)
 
     key: str
     kind: MilestoneKind
     event_id: UUID
     at: str
     detail: str = ""
+
+
+def announced_from_json(kept: Mapping[str, str]) -> Announced:
+    return Announced(kept["key"], K(kept["kind"]), UUID(kept["event_id"]), kept["at"], kept["detail"])
 
 
 class Cause(NamedTuple):

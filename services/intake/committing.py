@@ -7,6 +7,7 @@ A group that fails is halved down to the message that is at fault, which is stor
 rule's error never costs the raw bytes, nor anybody else's message.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import UUID
@@ -177,8 +178,10 @@ def _fresh_and_repeated(effects: Sequence[Effect]) -> tuple[list[Effect], list[A
 
 
 def _settle(effects: Sequence[Effect]) -> None:
+    counts = Counter((effect.arrival.feed_name, effect.verdict.outcome.value) for effect in effects)
+    for labels, count in counts.items():
+        MESSAGES.labels(*labels).inc(count)
     for effect in effects:
-        MESSAGES.labels(effect.arrival.feed_name, effect.verdict.outcome.value).inc()
         if not effect.arrival.done.done():
             effect.arrival.done.set_result(effect.verdict)
 

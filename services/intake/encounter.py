@@ -4,10 +4,11 @@ Which rule a trigger has stands in `lifecycle`; here is what they all share.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import TypeAdapter
 
 from services.intake.message import OrderKey, Said, StayFact
 from shared.events.people import EncounterStatus
@@ -27,14 +28,13 @@ class MilestoneKind(StrEnum):
     DISCHARGED = "discharged"
 
 
-class Milestone(BaseModel):
+@dataclass(frozen=True, slots=True)
+class Milestone:
     """Something in the stay that is worth telling. `key` is the same whatever the order of arrival.
 
     `at` is when it happened (UTC, ISO); `whereto` tells moves and class changes of one stay apart, `nth` repeats of
     the same; `detail` is what may be corrected beside the time; `came_from` is where the patient was before a move.
     """
-
-    model_config = ConfigDict(frozen=True)
 
     kind: MilestoneKind
     at: str
@@ -50,20 +50,19 @@ class Milestone(BaseModel):
         return f"{self.kind}:{self.whereto}:{self.nth}"
 
 
-class EncounterState(BaseModel):
+@dataclass(frozen=True, slots=True)
+class EncounterState:
     """Where a stay stands. `is_stub`: something was said of it, but its opening was never seen."""
-
-    model_config = ConfigDict(frozen=True)
 
     status: EncounterStatus = EncounterStatus.UNKNOWN
     location: dict[str, str] | None = None
-    said: dict[str, Any] = {}
+    said: dict[str, Any] = field(default_factory=dict)
     milestones: tuple[Milestone, ...] = ()
     is_stub: bool = False
     watermark: OrderKey | None = None
 
     def but(self, **changes: Any) -> "EncounterState":
-        return self.model_copy(update=changes)
+        return replace(self, **changes)
 
     def has(self, *kinds: MilestoneKind) -> bool:
         return any(milestone.kind in kinds for milestone in self.milestones)
@@ -97,6 +96,16 @@ class EncounterState(BaseModel):
 
 
 EMPTY = EncounterState()
+_KEPT = TypeAdapter(EncounterState)
+
+
+def state_from_json(kept: Any) -> EncounterState:
+    """From the decoded JSON of state_as_json."""
+    return _KEPT.validate_python(kept)
+
+
+def state_as_json(state: EncounterState) -> bytes:
+    return _KEPT.dump_json(state, exclude_defaults=True)
 
 
 def place_name(place: Place | None) -> str:

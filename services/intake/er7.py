@@ -8,7 +8,7 @@ fields are no error.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 FALLBACK_CHARSET = "cp1252"
@@ -24,6 +24,8 @@ _CHARSETS: Mapping[str, str] = {
     "UTF8": "utf-8",
     **{f"8859/{part}": f"iso-8859-{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)},
 }
+# Where MSH-2 must have ended.
+_FURTHEST_SEPARATOR = 20
 _SEGMENT_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 
@@ -213,13 +215,20 @@ def _resolve(code: str, s: Separators) -> str:
     return f"{s.escape}{code}{s.escape}"
 
 
+@lru_cache(maxsize=256)
+def _is_segment_name(name: str) -> bool:
+    return _SEGMENT_NAME.fullmatch(name) is not None
+
+
+@lru_cache(maxsize=256)
 def _separators(text: str) -> Separators:
+    """From the beginning of the message. A refusal is no answer, and is not kept."""
     if not text.startswith("MSH") or len(text) < len("MSH|^~\\&"):
         raise NoHeaderError("no MSH segment")
     mark = text[3]
     if mark.isalnum() or mark in "\r\n":
         raise NoHeaderError("MSH-1 is no separator")
-    declared = text[4 : text.find(mark, 4)] if mark in text[4:20] else text[4:8]
+    declared = text[4 : text.find(mark, 4)] if mark in text[4:] else text[4:8]
     # A sender may declare fewer than four; what it leaves out it does not use.
     given = [*declared[:4], *[UNUSED] * (4 - len(declared))]
     return Separators(mark, *given)

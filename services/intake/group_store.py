@@ -10,6 +10,7 @@ import orjson
 
 from services.intake.arrival import Arrival
 from services.intake.chart import Chart, Effect, Stay
+from services.intake.encounter import state_as_json
 from services.intake.identities import Proposal
 from services.intake.patient import record_as_json
 from services.intake.sealing import Seal
@@ -182,7 +183,7 @@ def _stay_row(stay: Stay) -> tuple[object, ...]:
         stay.known_version,
         stay.version,
         stay.state.status,
-        stay.state.model_dump_json(exclude_defaults=True).encode(),
+        state_as_json(stay.state),
         orjson.dumps(announced),
     )
 

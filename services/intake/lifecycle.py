@@ -5,6 +5,7 @@ a stay that was never opened makes a stub in the implied state; the opening may 
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 
 from services.intake.codes import STILL_A_PATIENT
@@ -73,7 +74,7 @@ def _correct_times(state: EncounterState) -> EncounterState:
 def _corrected(milestone: Milestone, at: str | None, detail: str) -> Milestone:
     if milestone.detail == detail and at in {None, milestone.at}:
         return milestone
-    return milestone.model_copy(update={"at": at or milestone.at, "detail": detail})
+    return replace(milestone, at=at or milestone.at, detail=detail)
 
 
 def _stub(state: EncounterState, fact: StayFact) -> EncounterState:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from services.intake.announcing import Announced
+from services.intake.announcing import announced_from_json
 from services.intake.arrival import Arrival
 from services.intake.chart import Chart, Patient, Stay
 from services.intake.describing import StayIdentity
-from services.intake.encounter import EncounterState
+from services.intake.encounter import state_from_json
 from services.intake.identities import Proposal
 from services.intake.message import StayFact
 from services.intake.patient import record_from_json
@@ -94,8 +94,8 @@ def _stay_from(row: Any) -> Stay:
         patient_id=row["patient_id"],
         version=row["version"],
         known_version=row["version"],
-        state=EncounterState.model_validate(row["first"]),
-        announced=tuple(Announced.model_validate(one) for one in row["second"]),
+        state=state_from_json(row["first"]),
+        announced=tuple(announced_from_json(one) for one in row["second"]),
     )
 
 

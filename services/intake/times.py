@@ -5,12 +5,15 @@ from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 _DTM = re.compile(
     r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,9}))?)?)?)?)?)?(?:([+-])(\d\d)(\d\d))?", re.ASCII
 )
 EARLIEST_YEAR = 1850
 _MAX_OFFSET = timedelta(hours=14)
+# The same by two names; it has no ambiguous and no non-existent times.
+_UTC = (UTC, ZoneInfo("UTC"))
 
 
 class Precision(StrEnum):
@@ -21,6 +24,9 @@ class Precision(StrEnum):
     MINUTE = "minute"
     SECOND = "second"
     FRACTION = "fraction"
+
+
+_BY_PARTS_SAID = tuple(Precision)
 
 
 class Moment(NamedTuple):
@@ -49,7 +55,7 @@ def read_moment(text: str, zone: tzinfo) -> Moment | None:
     if year < EARLIEST_YEAR:
         return None
     micro = int(fraction[:6].ljust(6, "0")) if fraction else 0
-    precision = Precision.FRACTION if fraction else list(Precision)[len(said) - 1]
+    precision = Precision.FRACTION if fraction else _BY_PARTS_SAID[len(said) - 1]
     try:
         local = datetime(year, month, day, hour, minute, min(second, 59), micro)  # noqa: DTZ001  (the zone follows)
         if sign and (sign, hours, minutes) != ("-", "00", "00"):
@@ -65,6 +71,7 @@ def _offset(sign: str, hours: str, minutes: str) -> tzinfo | None:
     return None if offset > _MAX_OFFSET else timezone(offset if sign == "+" else -offset)
 
 
+@lru_cache(maxsize=4096)
 def read_offset(text: str) -> tzinfo | None:
     """The offset that a date-time carries: MSH-7's is the default zone of the whole message."""
     match = _DTM.fullmatch(text.strip())
@@ -83,6 +90,9 @@ def _at_offset(local: datetime, precision: Precision, sign: str, offset: timedel
 
 def _in_zone(local: datetime, precision: Precision, zone: tzinfo) -> Moment:
     """fold=0 is the earlier offset of an ambiguous time, and shifts a non-existent one forward."""
+    if zone in _UTC:
+        at = local.replace(tzinfo=UTC)
+        return Moment(at, precision, 0, at.isoformat())
     aware = local.replace(tzinfo=zone)
     at = aware.astimezone(UTC)
     offset = aware.utcoffset() or timedelta()

@@ -131,6 +131,17 @@ def headers_of(
     draft: Draft, *, source: str, sequence: int, epoch: int, recorded: datetime, after: Barrier | None = None
 ) -> list[tuple[str, bytes]]:
     """The record's headers. The sequence is zero-padded so that it sorts as text (CloudEvents `sequence`)."""
+    said = attributes_of(draft, source, after)
+    said |= {
+        "ce_recorded": recorded.astimezone(UTC).isoformat(),
+        "ce_patientsequence": f"{sequence:0{SEQUENCE_DIGITS}d}",
+        "ce_epoch": str(epoch),
+    }
+    return [(name, value.encode()) for name, value in said.items()]
+
+
+def attributes_of(draft: Draft, source: str, after: Barrier | None = None) -> dict[str, str]:
+    """The headers but those that only the database knows."""
     said = {
         "ce_specversion": "1.0",
         "ce_id": str(draft.id),
@@ -138,9 +149,6 @@ def headers_of(
         "ce_source": f"/handoff/{source}",
         "ce_subject": draft.subject,
         "ce_time": draft.time.astimezone(UTC).isoformat(),
-        "ce_recorded": recorded.astimezone(UTC).isoformat(),
-        "ce_patientsequence": f"{sequence:0{SEQUENCE_DIGITS}d}",
-        "ce_epoch": str(epoch),
         "ce_correlationid": draft.correlation_id,
         "ce_causationid": draft.causation_id,
         "ce_aggregateversion": str(draft.version),
@@ -150,8 +158,10 @@ def headers_of(
         said["ce_traceparent"] = draft.traceparent
     if after:
         said |= {"ce_aftersubject": after.subject, "ce_aftersequence": str(after.sequence)}
-    said.update({f"ce_{flag}": "true" for flag in FLAGS if getattr(draft, flag)})
-    return [(name, value.encode()) for name, value in said.items()]
+    for flag in FLAGS:
+        if getattr(draft, flag):
+            said[f"ce_{flag}"] = "true"
+    return said
 
 
 def read_event(topic: str, headers: Iterable[tuple[str, bytes]], value: bytes | None) -> AnyEvent | None:

@@ -207,9 +207,9 @@ class Relay:
         """Fills a batch per partition; a partition whose batch is full takes no later row in this wave."""
         wave: Wave = {}
         full: set[Place] = set()
+        counts = {topic: len(await producer.partitions_for(topic)) for topic in {row.topic for row in rows}}
         for row in rows:
-            partitions = await producer.partitions_for(row.topic)
-            place = (row.topic, partition_of(row.subject, len(partitions)))
+            place = (row.topic, partition_of(row.subject, counts[row.topic]))
             if place in full:
                 continue
             batch, sent = wave.setdefault(place, (producer.create_batch(), []))

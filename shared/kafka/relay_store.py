@@ -13,6 +13,12 @@ if TYPE_CHECKING:
 
 TAKE_LEAD = "SELECT pg_try_advisory_lock(hashtext(current_schema() || '.relay'))"
 GIVE_UP_LEAD = "SELECT pg_advisory_unlock(hashtext(current_schema() || '.relay'))"
+# Rows of a wave are found by their keys, however little the statistics of a new day's partition know of it; and the
+# statements are always the same.
+PREPARE = """
+SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off;
+SET plan_cache_mode = force_generic_plan
+"""
 NAME_LEADER = "UPDATE relay SET instance = $1, last_wave_at = clock_timestamp()"
 OPEN_ON = """
 UPDATE relay SET log_id = coalesce(log_id, $1),
@@ -64,6 +70,7 @@ async def take_lead(connection: "Connection", instance: str) -> bool:
     if not await connection.fetchval(TAKE_LEAD):
         return False
     await connection.execute(NAME_LEADER, instance)
+    await connection.execute(PREPARE)
     return True
 
 

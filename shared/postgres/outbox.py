@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from shared.events import Barrier, Draft, headers_of
+from shared.events.envelope import attributes_of
 
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
@@ -33,8 +34,6 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[]
 """
 # Both in one statement, for drafts that name no other: see the function.
 APPEND_AT_ONCE = "SELECT append_outbox($1, $2, $3, $4, $5, $6, $7, $8, $9)"
-SERVERS_OWN = {"ce_patientsequence", "ce_epoch", "ce_recorded"}
-
 Numbers = dict[tuple[str, str], tuple[int, int]]
 
 
@@ -76,18 +75,12 @@ def unnumbered(source: str, drafts: Sequence[Draft]) -> list[Sequence[object]]:
     rows: list[tuple[object, ...]] = []
     for draft in drafts:
         place, nth = places[draft.on_topic, draft.subject]
-        headers = pack_draft_headers(draft, source)
+        headers = orjson.dumps(attributes_of(draft, source))
         value = draft.fact.model_dump_json(exclude_none=True).encode()
         rows.append((draft.id, place, next(nth), draft.fact.TYPE, headers, value))
     columns: list[Sequence[object]] = [list(column) for column in zip(*rows, strict=True)]
     topics, subjects = [topic for topic, _ in streams], [subject for _, subject in streams]
     return [topics, subjects, [counts[key] for key in streams], *(columns or [[] for _ in range(6)])]
-
-
-def pack_draft_headers(draft: Draft, source: str) -> bytes:
-    """The headers of a draft but those that only the server knows."""
-    headers = headers_of(draft, source=source, sequence=0, epoch=0, recorded=draft.time)
-    return pack_headers([(name, value) for name, value in headers if name not in SERVERS_OWN])
 
 
 def _columns(source: str, drafts: Sequence[Draft], numbers: Numbers, recorded: datetime) -> list[Sequence[object]]:
