@@ -24,6 +24,7 @@ from shared.kafka import Consumer, Relay
 from shared.postgres import Database, open_database
 
 SERVICE = "dashboard"
+CANCEL_AGAIN_S = 1.0
 PAGES = (board, transition, feeds, pipeline, deliveries, messages)
 
 
@@ -94,7 +95,13 @@ async def consume_anew_when_told(consumer: Consumer, restart: asyncio.Event) -> 
             if consuming.done():
                 return consuming.result()
         finally:
-            for task in (consuming, told):
-                task.cancel()
-            with suppress(asyncio.CancelledError):
-                await consuming
+            told.cancel()
+            await _end(consuming)
+
+
+async def _end(consuming: asyncio.Task[None]) -> None:
+    """Cancels until it ends: a database or broker that goes away meanwhile may swallow a cancellation."""
+    while not consuming.done():
+        consuming.cancel()
+        with suppress(asyncio.CancelledError):  # told to end once more: it is what we are doing
+            await asyncio.wait({consuming}, timeout=CANCEL_AGAIN_S)

@@ -21,6 +21,7 @@ IDLE_IN_TRANSACTION_MS = 10_000
 # How long a server may take to recover from a crash before a service that starts meanwhile gives up.
 RECOVERY_S = 60.0
 RECOVERY_LOOK_S = 0.1
+CLOSE_S = 5.0
 
 
 class Session(asyncpg.Connection):
@@ -58,7 +59,13 @@ class Database:
                 self.published.set()
 
     async def close(self) -> None:
-        await self.pool.close()
+        """Waits a little for those who still hold a connection; a server that is gone must not keep a process from
+        ending.
+        """
+        try:
+            await asyncio.wait_for(self.pool.close(), CLOSE_S)
+        except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            self.pool.terminate()
 
 
 async def open_database(service: str, settings: PostgresSettings) -> Database:
