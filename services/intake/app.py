@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 
 import asyncpg
 from fastapi import FastAPI
@@ -22,6 +23,7 @@ from services.intake.receiving import Reception
 from services.intake.releasing import Release
 from services.intake.replay_api import replay_router
 from services.intake.replay_runs import ReplayRuns
+from services.intake.retention import forget_old_messages
 from services.intake.sealing import Seal
 from services.intake.settings import Settings
 from services.intake.trial.api import FILE_BYTES, trials_router
@@ -85,7 +87,7 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
         await receive(listener, reception)
 
     async def maintain() -> None:
-        await keep_partitions(database)
+        await keep_partitions(database, timedelta(days=settings.messages_kept_days))
 
     async def keep_unknown() -> None:
         await keep_unknown_codes(database, feeds.unknown)
@@ -122,11 +124,17 @@ async def receive(listener: Listener, reception: Reception) -> None:
             await committing
 
 
-async def keep_partitions(database: Database) -> None:
+async def keep_partitions_once(database: Database, kept_for: timedelta) -> None:
+    """Room for the messages of the next days; those past their time go."""
+    await database.pool.execute("SELECT message_maintain()")
+    await idempotency.forget(database.pool)
+    await forget_old_messages(database, kept_for)
+
+
+async def keep_partitions(database: Database, kept_for: timedelta) -> None:
     while True:
         try:
-            await database.pool.execute("SELECT message_maintain()")
-            await idempotency.forget(database.pool)
+            await keep_partitions_once(database, kept_for)
         except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             log.warning("maintenance failed", error=error, retry_in=MAINTAIN_EVERY_S)
         await asyncio.sleep(MAINTAIN_EVERY_S)

@@ -69,6 +69,9 @@ class Settings(BaseSettings):
     http: HttpSettings = Field(default=HttpSettings(port=8081), description="HTTP API.")
     mllp: MllpSettings = Field(default=MllpSettings(), description="MLLP listener.")
     feeds_file: Path = Field(default=Path("deploy/feeds.yaml"), description="The feeds: senders, zones, code maps.")
+    messages_kept_days: int = Field(
+        default=365, ge=1, description="Days that messages are kept; a day with a held one is kept until it is decided."
+    )
     raw_key: SecretStr = Field(description="Base64 of 32 bytes: the key that raw messages are encrypted with.")
 
     @field_validator("raw_key")

@@ -5,30 +5,19 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from services.intake.api import HL7, messages_router, patients_router
+from services.intake.api import patients_router
 from services.intake.chart import Chart
-from services.intake.correcting import Corrector
-from services.intake.log_api import log_router
-from services.intake.replay_api import replay_router
-from services.intake.replay_runs import ReplayRuns
-from services.intake.sealing import Seal
+from services.intake.log_api import HL7
 from shared.http import Role
 from tests.integration.http.running import Client, issuing, service
-from tests.integration.intake.conftest import KEY, Intake
+from tests.integration.intake.conftest import Intake
+from tests.integration.intake.routers import message_routers, runs_of
 from tests.unit.intake.messages import adt, specimen
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(intake: Intake, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
-    corrector = Corrector(intake.database, intake.feeds, Seal(KEY))
-    routers = [
-        messages_router(intake.feeds, intake.reception),
-        log_router(intake.database, intake.feeds, Seal(KEY)),
-        replay_router(
-            intake.database, corrector, intake.reception, ReplayRuns(intake.database, corrector, intake.reception)
-        ),
-        patients_router(intake.database),
-    ]
+    routers = [*message_routers(intake), patients_router(intake.database)]
     async with (
         issuing(tmp_path_factory.mktemp("issuer")) as (_, tokens),
         service(tokens, routers, database=intake.database) as running,
@@ -191,7 +180,7 @@ async def test_a_range_is_looked_at_first_and_then_carried_out(client: Client, i
     assert (asked.status, asked.body["total"], asked.body["is_dry"]) == (202, 1, True)
     early = await client.ask("POST", f"/replays/{asked.body['id']}/carry-out", Role.OPS)
     assert (early.status, early.body["type"]) == (409, "urn:handoff:problem:not-a-finished-dry-run")
-    runs = ReplayRuns(intake.database, Corrector(intake.database, intake.feeds, Seal(KEY)), intake.reception)
+    runs = runs_of(intake)
     while await runs.carry_on():
         pass
     done = (await client.ask("GET", f"/replays/{asked.body['id']}", Role.AUDITOR)).body

@@ -7,12 +7,11 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from services.intake.api import messages_router
 from services.intake.fhir.api import fhir_router
-from services.intake.sealing import Seal
 from shared.http import Role
 from tests.integration.http.running import Answer, Client, Tokens, issuing, service
-from tests.integration.intake.conftest import KEY, Intake
+from tests.integration.intake.conftest import Intake
+from tests.integration.intake.routers import message_routers
 from tests.unit.intake.bundles import admission, discharge, discharged, encounter
 from tests.unit.intake.messages import specimen
 
@@ -29,7 +28,7 @@ async def tokens(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Toke
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(intake: Intake, tokens: Tokens) -> AsyncIterator[Client]:
     routers = [
-        messages_router(intake.database, intake.feeds, intake.reception, Seal(KEY)),
+        *message_routers(intake),
         fhir_router(intake.feeds, intake.reception),
     ]
     async with service(tokens, routers, database=intake.database) as running:

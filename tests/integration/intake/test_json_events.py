@@ -8,12 +8,11 @@ import orjson
 import pytest
 import pytest_asyncio
 
-from services.intake.api import messages_router
 from services.intake.events_api import events_router
-from services.intake.sealing import Seal
 from shared.http import Role
 from tests.integration.http.running import Answer, Client, issuing, service
-from tests.integration.intake.conftest import KEY, Intake
+from tests.integration.intake.conftest import Intake
+from tests.integration.intake.routers import message_routers
 from tests.unit.intake.test_json_events import event
 
 PATH = "/events/general-hospital"
@@ -22,7 +21,7 @@ PATH = "/events/general-hospital"
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(intake: Intake, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
     routers = [
-        messages_router(intake.database, intake.feeds, intake.reception, Seal(KEY)),
+        *message_routers(intake),
         events_router(intake.database, intake.feeds, intake.reception),
     ]
     async with (
