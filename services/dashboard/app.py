@@ -12,7 +12,7 @@ from services.dashboard.api import api_router
 from services.dashboard.consumers import HANDLERS
 from services.dashboard.forgetting import forget_old_events
 from services.dashboard.live import Hub, live_router
-from services.dashboard.pages import board, deliveries, feeds, messages, pipeline, transition
+from services.dashboard.pages import board, deliveries, feeds, identity, messages, pipeline, transition
 from services.dashboard.pages.mistakes import install_pages_for_problems
 from services.dashboard.pages.page import STATIC, Console, make_templates
 from services.dashboard.peers import Peers
@@ -25,7 +25,7 @@ from shared.postgres import Database, open_database
 
 SERVICE = "dashboard"
 CANCEL_AGAIN_S = 1.0
-PAGES = (board, transition, feeds, pipeline, deliveries, messages)
+PAGES = (board, transition, feeds, pipeline, deliveries, messages, identity)
 
 
 @dataclass(frozen=True, slots=True)

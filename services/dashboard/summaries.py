@@ -8,7 +8,14 @@ from functools import singledispatch
 
 from services.dashboard.clocks import zone
 from shared.events import Fact
-from shared.events.encounters import Encounter, EncounterFact, EncounterMoved, PatientMerged, PatientUpdated
+from shared.events.encounters import (
+    Encounter,
+    EncounterFact,
+    EncounterMoved,
+    PatientMerged,
+    PatientUnmerged,
+    PatientUpdated,
+)
 from shared.events.followups import AppointmentFact, ContactFact, MedicationReconciled
 from shared.events.notifications import NotificationFact
 from shared.events.operations import FeedCounted, SignalFact
@@ -88,6 +95,12 @@ def _movement(stay: Encounter) -> str:
 @_words.register
 def _(fact: PatientUpdated) -> str:
     return f"changed: {', '.join(fact.changed[:6])}" if fact.changed else ""
+
+
+@_words.register
+def _(fact: PatientUnmerged) -> str:
+    stays = len(fact.encounters)
+    return f"{fact.restored[:8]}… is no longer {fact.survivor[:8]}… · {stays} stay{'s' * (stays != 1)} moved"
 
 
 @_words.register

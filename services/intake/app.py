@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 
 import asyncpg
 from fastapi import FastAPI
@@ -17,6 +18,11 @@ from services.intake.feed_book import FeedBook
 from services.intake.feed_file import read_feeds_file
 from services.intake.feeds_api import feeds_router
 from services.intake.fhir.api import BUNDLE_BYTES, fhir_router
+from services.intake.identity.api import identity_router
+from services.intake.identity.linking import link_certain
+from services.intake.identity.match_api import match_router
+from services.intake.identity.matching import Matching
+from services.intake.identity.weights import read_weights
 from services.intake.log_api import log_router
 from services.intake.mllp import Listener
 from services.intake.receiving import Reception
@@ -48,6 +54,8 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
     corrector = Corrector(database, feeds, seal)
     runs = ReplayRuns(database, corrector, reception)
     release = Release(database, corrector, reception)
+    identity = settings.identity
+    matching = Matching(database, read_weights(identity.weights_file), auto_link=identity.auto_link)
     listener = Listener(settings.mllp, feeds, reception)
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
     # Intake hears nothing but requests to publish again.
@@ -66,6 +74,8 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
             log_router(database, feeds, seal),
             replay_router(database, corrector, reception, runs),
             feeds_router(database, feeds),
+            identity_router(database, feeds, reception, seal),
+            match_router(database, feeds, matching.weights),
             patients_router(database),
             fhir_router(feeds, reception),
             events_router(database, feeds, reception),
@@ -93,6 +103,10 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
         await keep_unknown_codes(database, feeds.unknown)
 
     counting = Counting(database, feeds)
+
+    async def match() -> None:
+        await matching.run(partial(link_certain, database))
+
     return app, [
         take_in,
         relay.run,
@@ -103,6 +117,7 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
         keep_unknown,
         runs.run,
         release.run,
+        match,
     ]
 
 

@@ -39,6 +39,8 @@ class Arrival:
     verdict: Verdict | None
     doubts: tuple[str, ...] = ()
     is_replay: bool = False
+    is_confirmed: bool = False
+    """A person has said that it names whom it seems to name: no overlay is suspected."""
     done: "asyncio.Future[Verdict]" = field(init=False)
 
     @property

@@ -10,9 +10,11 @@ from services.intake.announcing import Announced, Cause, Change, announce
 from services.intake.arrival import Arrival
 from services.intake.describing import StayIdentity
 from services.intake.encounter import EMPTY, EncounterState
+from services.intake.identity.overlay import suspects_overlay
+from services.intake.identity.traits import PERSONAL
 from services.intake.message import AdtMessage, OrderKey, Outcome, Reason, Said, StayFact, Verdict
 from services.intake.patient import Record
-from services.intake.person import IDENTIFIERS
+from services.intake.person import IDENTIFIERS, SSN4
 from services.intake.standing import Occasion, Standings
 from services.intake.statement import Statement
 from shared.events import Draft, uuid7
@@ -20,6 +22,7 @@ from shared.events.encounters import PatientUpdated
 from shared.events.people import Identifier, PatientSummary
 
 ACCEPTED = Verdict(Outcome.ACCEPTED)
+OVERLAY = Verdict(Outcome.HELD, reason=Reason.OVERLAY_SUSPECTED)
 
 
 @dataclass(slots=True)
@@ -31,6 +34,8 @@ class Patient:
     record: Record = ()
     is_touched: bool = False
     known_version: int = 0
+    is_to_match: bool = False
+    """Whether traits by which people are told apart changed: see `identity`."""
     _summary: PatientSummary | None = None
 
     def summary(self) -> PatientSummary:
@@ -51,7 +56,8 @@ class Patient:
         changed = people.differences(before, people.values_of(self.record))
         if changed:
             self._summary = None
-        return changed
+            self.is_to_match = self.is_to_match or not PERSONAL.isdisjoint(changed)
+        return tuple(name for name in changed if name != SSN4)
 
 
 @dataclass(slots=True)
@@ -147,6 +153,9 @@ class Chart:
             return Verdict(Outcome.HELD, reason=Reason.VISIT_OF_ANOTHER_PATIENT)
         if adt.statements and self.standings.is_of_another(arrival.feed_name, patient_id, adt.statements):
             return Verdict(Outcome.HELD, reason=Reason.STATED_OF_ANOTHER_PATIENT)
+        patient = self.patients.get(patient_id)
+        if patient and suspects_overlay(patient.record, adt.demographics) and not arrival.is_confirmed:
+            return OVERLAY
         return None
 
     def _state(

@@ -129,7 +129,13 @@ def _rows(
     return (
         [_message_row(effect, seal) for effect in effects],
         [
-            (patient.id, patient.known_version, patient.version, orjson.dumps(record_as_json(patient.record)))
+            (
+                patient.id,
+                patient.known_version,
+                patient.version,
+                orjson.dumps(record_as_json(patient.record)),
+                patient.is_to_match,
+            )
             for patient in chart.patients.values()
             if patient.is_touched
         ],

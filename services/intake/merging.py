@@ -1,8 +1,11 @@
 """A merge (A40): two records are one person. The retired one redirects to the survivor for ever after."""
 
+from datetime import datetime
+
 from services.intake import standing_store, store
 from services.intake.arrival import Arrival
 from services.intake.chart import ACCEPTED, Chart, Effect, Patient
+from services.intake.identity.joins import Basis, Joining, note_join
 from services.intake.message import Outcome, Reason, Verdict
 from services.intake.patient import Merge, judge_merge
 from shared.events import Draft
@@ -23,26 +26,35 @@ async def merge(tx: Transaction, chart: Chart, arrival: Arrival, survivor_record
         return Effect(arrival, CYCLE, survivor)
     effect = Effect(arrival, ACCEPTED, survivor)
     patient = chart.patients.setdefault(survivor, Patient(survivor))
+    before = patient.record
     if survivor_record == survivor:
         patient.learn(adt.order, adt.demographics)
     if asked is Merge.NEW:
-        await store.reparent(tx.connection, retired, survivor)
-        await standing_store.reparent(tx.connection, retired, survivor)
-        await tx.alias(retired, survivor)
-        effect.drafts += _drafts(arrival, patient, retired)
+        joining = Joining(retired, survivor, Basis.MERGE, before, message_id=arrival.id)
+        effect.drafts += await join(tx, joining, patient, adt.occurred, str(arrival.id))
     return effect
 
 
-def _drafts(arrival: Arrival, patient: Patient, retired: str) -> tuple[Draft, Draft]:
+async def join(
+    tx: Transaction, joining: Joining, patient: Patient, time: datetime, causation_id: str
+) -> tuple[Draft, Draft]:
+    """The retired record's stays are the survivor's, and it redirects; both must be locked. Answers what to say."""
+    await note_join(tx.connection, joining)
+    await store.reparent(tx.connection, joining.retired, joining.survivor)
+    await standing_store.reparent(tx.connection, joining.retired, joining.survivor)
+    await tx.alias(joining.retired, joining.survivor)
+    return _drafts(patient, joining.retired, time, causation_id)
+
+
+def _drafts(patient: Patient, retired: str, time: datetime, causation_id: str) -> tuple[Draft, Draft]:
     """Said on both keys; the survivor's copy takes effect after the retired one's."""
     fact = PatientMerged(patient=patient.summary(), retired=retired, survivor=patient.id)
-    time = arrival.adt.occurred if arrival.adt else arrival.received
     closing = Draft(
         fact=fact,
         subject=retired,
         time=time,
         correlation_id=patient.id,
-        causation_id=str(arrival.id),
+        causation_id=causation_id,
         version=patient.version,
     )
     joining = Draft(
@@ -50,7 +62,7 @@ def _drafts(arrival: Arrival, patient: Patient, retired: str) -> tuple[Draft, Dr
         subject=patient.id,
         time=time,
         correlation_id=patient.id,
-        causation_id=str(arrival.id),
+        causation_id=causation_id,
         version=patient.version,
         after=closing,
     )

@@ -53,6 +53,7 @@ class Reason(StrEnum):
     VISIT_OF_ANOTHER_PATIENT = "visit-of-another-patient"
     STATED_OF_ANOTHER_PATIENT = "stated-of-another-patient"
     MERGE_CYCLE = "merge-cycle"
+    OVERLAY_SUSPECTED = "overlay-suspected"
     RULE_FAILED = "rule-failed"
     SKIPPED_BY_PERSON = "skipped-by-person"
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from services.intake import store
 from services.intake.describing import describe
+from services.intake.identity import review_store
 from shared.events import Draft
 from shared.events.encounters import EncounterSnapshot
 from shared.kafka.operating import Hop
@@ -48,5 +49,9 @@ async def tell_open_stays(tx: Transaction) -> int:
 
 
 async def held_hop(database: Database) -> Sequence[Hop]:
-    row = await database.pool.fetchrow(HELD)
-    return [Hop(name="held", count=row["count"], oldest_seconds=row["oldest"])] if row else []
+    """What waits here for a person, or for the worker of identity."""
+    async with database.pool.acquire() as connection:
+        held = await connection.fetchrow(HELD)
+        waiting = await review_store.hops(connection)
+    rows = [{"name": "held", **dict(held)}, *waiting] if held else waiting
+    return [Hop(name=row["name"], count=row["count"], oldest_seconds=row["oldest"]) for row in rows]

@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 from services.intake.codes import IDENTITY_PREFERENCE, NO_IDENTITY
 from services.intake.er7 import NULL, Composite, Segment, Separators
 from services.intake.feeds import Feed
+from services.intake.identity.ssn import last_four
 from services.intake.times import Precision, read_moment
 from shared.events.people import Identifier
 
 LEGAL = "L"
 IDENTIFIERS = "identifiers of "
+SSN4 = "ssn4"
+"""A field of the record that no event tells."""
 _DATE_PARTS = {Precision.YEAR: 4, Precision.MONTH: 7}
 
 
@@ -87,6 +90,8 @@ def demographics(pid: Segment, feed: Feed, found: tuple[Identifier, ...]) -> dic
     put(said, "sex", pid, 8, pid.text(8))
     put(said, "address", pid, 11, _address(pid))
     put(said, "language", pid, 15, pid.text(15))
+    # The last four digits tell people apart; the whole number stays in the sealed message.
+    put(said, SSN4, pid, 19, last_four(pid.text(19) or "") or None)
     phones = [phone for number in (13, 14) for phone in _phones(pid, number)]
     put(said, "phones", pid, 13, phones or None)
     died = pid.text(29)

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, m
 from pydantic_settings import BaseSettings
 
 from services.intake.feeds import is_loopback
+from services.intake.identity.weights import SHIPPED
 from shared.http import HttpSettings, environment
 from shared.kafka import KafkaSettings
 from shared.postgres import PostgresSettings
@@ -60,6 +61,15 @@ class MllpSettings(BaseModel):
         return self
 
 
+class IdentitySettings(BaseModel):
+    """Who is who across authorities."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weights_file: Path = Field(default=SHIPPED, description="Weights, thresholds and placeholder names of matching.")
+    auto_link: bool = Field(default=True, description="Link certain pairs at once; if not, a person decides each.")
+
+
 class Settings(BaseSettings):
     model_config = environment("INTAKE_")
 
@@ -68,6 +78,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = Field(default=KafkaSettings(), description="Broker.")
     http: HttpSettings = Field(default=HttpSettings(port=8081), description="HTTP API.")
     mllp: MllpSettings = Field(default=MllpSettings(), description="MLLP listener.")
+    identity: IdentitySettings = Field(default=IdentitySettings(), description="Matching of patients.")
     feeds_file: Path = Field(default=Path("deploy/feeds.yaml"), description="The feeds: senders, zones, code maps.")
     messages_kept_days: int = Field(
         default=365, ge=1, description="Days that messages are kept; a day with a held one is kept until it is decided."

@@ -1,6 +1,6 @@
 """The SQL of what stands beside stays: one statement a group to read, one to write; none for a group of ADT alone."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -33,6 +33,11 @@ WHERE s.patient_id = excluded.patient_id
 RETURNING id
 """
 REPARENT = "UPDATE standing SET patient_id = $2, updated_at = now() WHERE patient_id = $1"
+
+MOVE = """
+UPDATE standing SET patient_id = $4, updated_at = now()
+WHERE patient_id = $3 AND (id = ANY ($1) OR encounter_id = ANY ($2))
+"""
 
 
 async def load(connection: "Connection", ids: Iterable[UUID]) -> Standings:
@@ -85,3 +90,10 @@ async def save(connection: "Connection", standings: Standings) -> None:
 
 async def reparent(connection: "Connection", retired: str, survivor: str) -> None:
     await connection.execute(REPARENT, retired, survivor)
+
+
+async def move(
+    connection: "Connection", things: Collection[UUID], stays: Collection[UUID], before: str, after: str
+) -> None:
+    """Gives these, and what belongs to these stays, to another patient."""
+    await connection.execute(MOVE, list(things), list(stays), before, after)

@@ -26,6 +26,7 @@ class Cases:
         self._stored = {key: f for case in loaded.values() for key, f in case.followed.items()}
         self._home = {key: patient for patient, case in loaded.items() for key in case.followed}
         self._new_evidence: list[Evidence] = []
+        self._moved_evidence: list[Evidence] = []
         self.drafts: list[Draft] = []
 
     @classmethod
@@ -64,8 +65,20 @@ class Cases:
         self._cases[home] = replace(self._cases[home], followed=left)
         self.put(self._cases[home], cause)
         case = self._cases[patient_id]
-        self._cases[patient_id] = replace(case, followed={**case.followed, encounter_id: moved})
+        deeds = self._take_along(home, encounter_id, moved.transition.id, patient_id)
+        self._cases[patient_id] = replace(
+            case, followed={**case.followed, encounter_id: moved}, evidence=(*case.evidence, *deeds)
+        )
         self._home[encounter_id] = patient_id
+
+    def _take_along(self, home: str, encounter_id: UUID, transition_id: UUID, patient_id: str) -> list[Evidence]:
+        """The deeds that name the moved stay: what was done for it stays done."""
+        kept = self._cases[home].evidence
+        named = [one for one in kept if encounter_id == one.encounter_id or transition_id == one.transition_id]
+        self._cases[home] = replace(self._cases[home], evidence=tuple(one for one in kept if one not in named))
+        deeds = [replace(one, patient_id=patient_id) for one in named]
+        self._moved_evidence += deeds
+        return deeds
 
     def put(self, case: PatientCase, cause: Cause, why: Why = Why.CORRECTED) -> None:
         """Settles the changed case and notes what is to be said of it."""
@@ -106,6 +119,7 @@ class Cases:
         await following.save_tasks(tx.connection, tasks)
         await following.set_clocks(tx.connection, tasks)
         await following.keep_evidence(tx.connection, self._new_evidence)
+        await following.move_evidence(tx.connection, self._moved_evidence)
         await following.write_history(tx.connection, self.drafts)
         await tx.publish(self.drafts)
 

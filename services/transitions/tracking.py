@@ -13,7 +13,7 @@ from services.transitions.merging import take_over
 from services.transitions.protocols import Library
 from services.transitions.transition import hear, hear_patient
 from shared.events import AnyEvent, Event, Topic
-from shared.events.encounters import EncounterFact, PatientMerged, PatientUpdated
+from shared.events.encounters import EncounterFact, PatientMerged, PatientUnmerged, PatientUpdated
 from shared.postgres import Transaction
 
 
@@ -46,7 +46,7 @@ async def _track(tx: Transaction, library: Library, events: Sequence[AnyEvent]) 
 def _follow(cases: Cases, library: Library, event: AnyEvent, patient_id: str) -> None:
     cause = Cause.of(event)
     _note_visit(cases, library, event, patient_id, cause)
-    if isinstance(event.fact, PatientUpdated):
+    if isinstance(event.fact, PatientUpdated | PatientUnmerged):
         cases.put(hear_patient(cases.of(patient_id), event.fact.patient), cause)
     elif is_of_encounter(event):
         _follow_encounter(cases, library, event, patient_id, cause)

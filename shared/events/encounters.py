@@ -183,6 +183,22 @@ class PatientMerged(PatientFact):
         return (self.retired, self.survivor)
 
 
+class PatientUnmerged(PatientFact):
+    """A merge or link was undone: `retired` had been joined into `survivor` and goes on as `restored`. Said on both
+    keys; `patient` is whose key it is. `encounters` are the restored patient's: each follows as moved.
+    """
+
+    TYPE = "care.patient.unmerged.v1"
+    retired: str
+    survivor: str
+    restored: str
+    encounters: tuple[UUID, ...] = ()
+
+    @override
+    def concerns(self) -> tuple[str, ...]:
+        return (self.survivor, self.restored)
+
+
 ENCOUNTER_FACTS: tuple[type[Fact], ...] = (
     Preadmitted,
     Arrived,
@@ -207,4 +223,5 @@ ENCOUNTER_FACTS: tuple[type[Fact], ...] = (
     EncounterSnapshot,
     PatientUpdated,
     PatientMerged,
+    PatientUnmerged,
 )

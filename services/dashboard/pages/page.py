@@ -44,6 +44,7 @@ NAVIGATION: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("/parked", "Parked", OPS),
     ("/deliveries", "Deliveries", OPS),
     ("/messages", "Messages", OPS),
+    ("/identity", "Identity", OPS),
     ("/signals", "Signals", (*CARE, *OPS)),
 )
 

@@ -101,6 +101,10 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::
     $8::uuid[], $9::text[], $10::jsonb[])
 ON CONFLICT (event_id) DO NOTHING
 """
+MOVE_EVIDENCE = """
+UPDATE evidence e SET patient_id = u.patient_id FROM unnest($1::uuid[], $2::text[]) AS u (event_id, patient_id)
+WHERE e.event_id = u.event_id
+"""
 WRITE_HISTORY = """
 INSERT INTO history (transition_id, event_id, type, at, task_id, code, reason, caused_by)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::uuid[], $6::text[], $7::text[],
@@ -261,6 +265,12 @@ def _timer_row(timer: Timer, patient_id: str) -> tuple[Any, ...]:
 async def keep_evidence(connection: "Connection", found: Sequence[Evidence]) -> None:
     if found:
         await connection.execute(KEEP_EVIDENCE, *_columns(_evidence_row(e) for e in found))
+
+
+async def move_evidence(connection: "Connection", moved: Sequence[Evidence]) -> None:
+    """Deeds of stays that are another patient's."""
+    if moved:
+        await connection.execute(MOVE_EVIDENCE, *_columns((e.event_id, e.patient_id) for e in moved))
 
 
 def _evidence_row(e: Evidence) -> tuple[Any, ...]:

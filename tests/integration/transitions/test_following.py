@@ -6,7 +6,13 @@ from services.transitions.editions import register_protocols
 from services.transitions.protocols import WrongProtocolError, read_protocols
 from services.transitions.snapshots import tell_open_transitions
 from shared.events import AnyEvent
-from shared.events.encounters import EncounterMoved, EncounterUpdated, PatientMerged, PatientUpdated
+from shared.events.encounters import (
+    EncounterMoved,
+    EncounterUpdated,
+    PatientMerged,
+    PatientUnmerged,
+    PatientUpdated,
+)
 from shared.events.people import PatientSummary
 from shared.events.transitions import (
     ReadmissionDetected,
@@ -197,3 +203,33 @@ async def test_a_newer_protocol_does_not_rewrite_what_runs(house: House) -> None
     assert await house.count("SELECT count(*) FROM task WHERE patient_id = 'p2'") == 1
     changed = (await house.facts(TransitionChanged))[0]
     assert changed.transition.protocols[0].version == "2026.2"
+
+
+async def test_what_was_done_for_a_stay_goes_with_it_when_a_merge_is_undone(house: House) -> None:
+    """The survivor keeps its own stay; the other's moves to the restored patient, with the call that was made."""
+    mine, theirs = StayTold(patient="survivor"), StayTold(patient="survivor")
+    await house.hear(mine.admit("2026-03-02 08:00-06:00"))
+    await house.hear(theirs.admit("2026-03-02 08:00-06:00"), theirs.discharge(LEFT))
+    await house.hear(contact("2026-03-09 10:00-05:00", patient="survivor", encounter_id=theirs.id))
+    theirs.patient = "restored"
+    theirs.state["patient"] = PatientSummary(id="restored")
+    told = theirs.correct("2026-03-10 09:00-05:00").fact
+    assert isinstance(told, EncounterUpdated)
+    undone = PatientUnmerged(
+        patient=PatientSummary(id="survivor", birth_date="1948"),
+        retired="old",
+        survivor="survivor",
+        restored="restored",
+        encounters=(theirs.id,),
+    )
+    moved = EncounterMoved(encounter=told.encounter, from_patient="survivor")
+    await house.hear(event_of(undone, "survivor", at("2026-03-10 09:00-05:00")))
+    await house.hear(event_of(moved, "restored", at("2026-03-10 09:00-05:00")))
+    assert await house.count("SELECT count(*) FROM transition WHERE patient_id = 'restored'") == 1
+    assert await house.count("SELECT count(*) FROM transition WHERE patient_id = 'survivor'") == 1
+    assert await house.count("SELECT count(*) FROM evidence WHERE patient_id = 'restored'") == 1
+    done = "SELECT count(*) FROM task WHERE patient_id = 'restored' AND code = 'interactive-contact' AND status = 'completed'"
+    assert await house.count(done) == 1
+    assert await house.count("SELECT count(*) FROM task_timer WHERE patient_id = 'survivor'") == 0
+    known = "SELECT count(*) FROM transition WHERE body #>> '{patient,birth_date}' = '1948' AND patient_id = 'survivor'"
+    assert await house.count(known) == 1

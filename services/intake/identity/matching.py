@@ -1,0 +1,112 @@
+"""Finding candidates: what groups have queued, in batches, after the commit and beside the hot path."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+
+import asyncpg
+
+from services.intake.identity import store
+from services.intake.identity.blocking import keys_of
+from services.intake.identity.scoring import Grade, Score, score
+from services.intake.identity.store import Keyed, Pair
+from services.intake.identity.traits import Traits, traits_of
+from services.intake.identity.weights import Weights
+from services.intake.patient import record_from_json, values_of
+from shared.postgres import Database, Transaction
+from shared.telemetry import log
+
+BATCH = 50
+"""Small, since the rules run in the process that takes messages: a batch holds its loop for some milliseconds."""
+IDLE_S = 1.0
+BREATH_S = 0.05
+RETRY_S = 5.0
+Linker = Callable[[], Awaitable[int]]
+"""Links what is certain; answers how many pairs it looked at."""
+LINKING, REVIEW = "linking", "review"
+
+
+class Matching:
+    """The worker. `auto_link` says whether certain pairs are linked without a person; else they are reviewed."""
+
+    def __init__(self, database: Database, weights: Weights, *, auto_link: bool) -> None:
+        self._database = database
+        self.weights = weights
+        self.auto_link = auto_link
+
+    async def run(self, link: Linker) -> None:
+        """Works the queue off until cancelled; a store that is away is waited for."""
+        while True:
+            try:
+                pause = BREATH_S if await self.match_batch() else IDLE_S
+                await link()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+                log.warning("matching failed", error=error, retry_in=RETRY_S)
+                pause = RETRY_S
+            await asyncio.sleep(pause)
+
+    async def match_batch(self) -> int:
+        """One batch, one transaction; answers how many patients were looked at."""
+        async with self._database.transaction() as tx:
+            # Nothing is told here, and what a crash loses stays in the queue.
+            await tx.connection.execute("SET LOCAL synchronous_commit = off")
+            queued = await store.take(tx.connection, BATCH)
+            if queued:
+                await self._match(tx, queued)
+        return len(queued)
+
+    async def _match(self, tx: Transaction, queued: Sequence[str]) -> None:
+        patients = set((await store.survivors(tx.connection, set(queued))).values())
+        people = await load_traits(tx, patients)
+        keyed = [
+            Keyed(key, who) for who, person in people.items() for key in keys_of(person, self.weights.placeholders)
+        ]
+        if not keyed:
+            return
+        await store.add_keys(tx.connection, keyed)
+        pairs = await store.candidates(tx.connection, keyed, self.weights.block_most)
+        if pairs:
+            await self._keep(tx, pairs, people)
+
+    async def _keep(self, tx: Transaction, pairs: Sequence[Pair], people: Mapping[str, Traits]) -> None:
+        known = await store.decided(tx.connection, pairs)
+        open_pairs = [pair for pair in pairs if pair not in known]
+        others = {who for pair in open_pairs for who in pair} - people.keys()
+        everyone = {**people, **await load_traits(tx, others)}
+        scores = self.scores(open_pairs, everyone)
+        kept = {pair: (self._state(pair, scores), one) for pair, one in scores.items()}
+        if kept:
+            await store.keep_pairs(tx.connection, kept, self.weights.version)
+        dropped = [pair for pair in open_pairs if pair not in kept]
+        if dropped:
+            await store.drop_pairs(tx.connection, dropped)
+
+    def scores(self, pairs: Iterable[Pair], people: Mapping[str, Traits]) -> dict[Pair, Score]:
+        """Of those that reach the review's threshold. Within one authority its own word (A40) is awaited."""
+        found: dict[Pair, Score] = {}
+        for pair in pairs:
+            one, other = people.get(pair.one), people.get(pair.other)
+            if one is None or other is None or one.authorities & other.authorities:
+                continue
+            scored = score(one, other, self.weights)
+            if scored and scored.grade is not Grade.CERTAINLY_NOT:
+                found[pair] = scored
+        return found
+
+    def _state(self, pair: Pair, scores: Mapping[Pair, Score]) -> str:
+        is_certain = scores[pair].grade is Grade.CERTAIN and self.auto_link
+        return LINKING if is_certain and not _has_rival(pair, scores) else REVIEW
+
+
+def _has_rival(pair: Pair, scores: Mapping[Pair, Score]) -> bool:
+    """Whether someone else is certainly one of the two but not the other: which one, only a person can tell."""
+    certain = {frozenset(other) for other, found in scores.items() if found.grade is Grade.CERTAIN}
+    thirds = {who for other in certain if other & set(pair) for who in other} - set(pair)
+    return any(frozenset({third, who}) not in certain for third in thirds for who in pair)
+
+
+async def load_traits(tx: Transaction, patients: set[str]) -> dict[str, Traits]:
+    """The traits of those that have a record."""
+    if not patients:
+        return {}
+    kept = await store.records(tx.connection, patients)
+    return {who: traits_of(values_of(record_from_json(record))) for who, record in kept.items()}
