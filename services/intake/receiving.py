@@ -21,8 +21,9 @@ from shared.telemetry import log
 
 GROUP_MOST = 128
 # Two, so that the rules of one group run while the other is being written; the second starts only with enough to do.
+# With 24 instead of 8 the acknowledgement at 400/s took a third longer, with as many over 50 connections.
 COMMITTERS = 2
-WORTH_A_SECOND = 24
+WORTH_A_SECOND = 8
 BUSY_PAUSE_S = 0.005
 STORE_PAUSE_S = (0.05, 0.1, 0.25, 0.5, 1.0)
 
