@@ -7,6 +7,7 @@ from uuid import UUID
 import orjson
 
 from services.intake.chart import Patient, Stay
+from services.intake.encounter import state_as_json
 from services.intake.message import StayFact
 from services.intake.patient import record_as_json
 from services.intake.searching import conditions
@@ -184,8 +185,11 @@ def _stay_row(stay: Stay) -> dict[str, object]:
         "facility": stay.identity.facility.model_dump(mode="json", exclude_none=True),
         "version": stay.version,
         "status": stay.state.status,
-        "state": orjson.Fragment(stay.state.model_dump_json(exclude_defaults=True)),
-        "announced": [one.model_dump(mode="json") for one in stay.announced],
+        "state": orjson.Fragment(state_as_json(stay.state)),
+        "announced": [
+            {"key": one.key, "kind": one.kind, "event_id": one.event_id, "at": one.at, "detail": one.detail}
+            for one in stay.announced
+        ],
     }
 
 
