@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,14 +13,15 @@ from services.transitions.evidence import Evidence
 from services.transitions.evidence_details import about_of, details_of
 from services.transitions.followed import Followed
 from services.transitions.protocols import Library
-from services.transitions.store import worklists
+from services.transitions.store import tasklists, worklists
 from services.transitions.store.worklists import Place
-from services.transitions.task import NotAllowedError, Obligation
+from services.transitions.task import NotAllowedError, Obligation, Why
 from shared.events import Draft, uuid7
 from shared.events.followups import FollowUpFact
-from shared.events.transitions import Task, Transition
+from shared.events.transitions import Task, TaskStatus, Transition
 from shared.postgres import Transaction
 
+LONGEST_SNOOZE = timedelta(days=14)
 Change = Callable[[Obligation, "Act"], Obligation]
 
 
@@ -51,8 +52,12 @@ class Act:
         return Cause(id=f"request:{self.request_id}", at=self.at)
 
 
-async def act_on_task(tx: Transaction, library: Library, task_id: UUID, version: int, act: Act, change: Change) -> Task:
-    """The task after the change. Raises UnknownError, StaleVersionError, or NotAllowedError as the task stands."""
+async def act_on_task(
+    tx: Transaction, library: Library, task_id: UUID, version: int, act: Act, change: Change, note: str | None = None
+) -> Task:
+    """The task after the change; `note` is kept beside it. Raises UnknownError, StaleVersionError, or NotAllowedError
+    as the task stands.
+    """
     place = _visible(await worklists.place_of_task(tx.connection, task_id), act)
     cases, followed = await _open(tx, library, place, act)
     obligation = _task_in(followed, task_id)
@@ -61,9 +66,24 @@ async def act_on_task(tx: Transaction, library: Library, task_id: UUID, version:
     if obligation.task.version != version:
         raise StaleVersionError(obligation.task.version)
     changed = change(obligation, act)
+    _prerequisites_done(followed, changed)
+    if note is not None:
+        await tasklists.comment(tx.connection, [task_id], act.at, act.actor, note)
+    if changed is obligation:
+        return obligation.task
     tasks = tuple(changed if o is obligation else o for o in followed.tasks)
     after = await _put(tx, cases, replace(followed, tasks=tasks), act.cause)
     return _task_in(after, task_id).task
+
+
+def _prerequisites_done(followed: Followed, changed: Obligation) -> None:
+    """Evidence counts whatever came before; a person's word only when what must come first is done."""
+    if changed.task.status is not TaskStatus.COMPLETED:
+        return
+    done = {o.task.code for o in followed.tasks if o.task.status is TaskStatus.COMPLETED or o.why is Why.WAIVED}
+    missing = [code for code in changed.rule.after if code not in done]
+    if missing:
+        raise NotAllowedError(f"first comes {', '.join(missing)}")
 
 
 def claimed(obligation: Obligation, act: Act) -> Obligation:
@@ -76,6 +96,34 @@ def completed(outcome: str) -> Change:
 
 def waived(reason: str) -> Change:
     return lambda obligation, act: obligation.waive(act.at, reason, act.actor)
+
+
+def reassigned(owner: str | None, role: str | None) -> Change:
+    return lambda obligation, _: obligation.reassign(owner, role)
+
+
+def snoozed(until: datetime) -> Change:
+    """Raises NotAllowedError for a time that has passed or lies more than a fortnight ahead."""
+
+    def change(obligation: Obligation, act: Act) -> Obligation:
+        if not act.at < until <= act.at + LONGEST_SNOOZE:
+            raise NotAllowedError("a ladder rests until a time within the next 14 days")
+        return obligation.snooze(until)
+
+    return change
+
+
+def acknowledged(obligation: Obligation, act: Act) -> Obligation:
+    return obligation.acknowledge(act.at, act.actor)
+
+
+def escalated(obligation: Obligation, _: Act) -> Obligation:
+    return obligation.escalate()
+
+
+def commented(obligation: Obligation, _: Act) -> Obligation:
+    """A comment changes nothing of the task."""
+    return obligation
 
 
 async def record(

@@ -1,43 +1,35 @@
-"""The routes of transitions: the worklist, one transition with its history, and what people may do."""
+"""The routes of transitions: lists, one transition now or as it was known then, and deeds recorded."""
 
-from typing import Annotated, Any, Literal
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, Field
 
 from services.transitions import acting
-from services.transitions.acting import Change
 from services.transitions.answers import act_of, answered, must_be_past, place_in, unknown
 from services.transitions.protocols import Library
-from services.transitions.store import worklists
-from services.transitions.store.worklists import TasksWanted, TransitionsWanted
-from shared.events.followups import ContactAttempted, ContactMade, FollowUpFact, MedicationReconciled
-from shared.events.transitions import Task, TaskStatus, Transition, TransitionStatus
-from shared.http import Caller, Role, StrictModel, allow, audited, audited_read
+from services.transitions.store import known, tasklists, worklists
+from services.transitions.store.worklists import TransitionsWanted
+from services.transitions.worklist_api import CareManager, Limit, Once, Reader, Seen, Word
+from shared.events.followups import (
+    ContactAttempted,
+    ContactMade,
+    FollowUpFact,
+    HandoffReceived,
+    MedicationReconciled,
+    TaughtBack,
+)
+from shared.events.transitions import Transition, TransitionStatus
+from shared.http import Caller, Problem, StrictModel, audited, audited_read
 from shared.postgres import Database
 
-Reader = Annotated[Caller, allow(Role.CARE_MANAGER, Role.AUDITOR)]
-CareManager = Annotated[Caller, allow(Role.CARE_MANAGER)]
-Word = Annotated[str, Field(min_length=1, max_length=100)]
-Text = Annotated[str, Field(min_length=1, max_length=500)]
-Once = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
-Limit = Annotated[int, Query(ge=1, le=200)]
+if TYPE_CHECKING:
+    from shared.postgres.transaction import Connection
+
 HISTORY_SHOWN = 500
-
-
-class Seen(StrictModel):
-    """`version` is the one the person saw: a change on top of another's change is refused."""
-
-    version: int = Field(ge=1)
-
-
-class Completion(Seen):
-    outcome: Text = "done"
-
-
-class Cancellation(Seen):
-    reason: Text
 
 
 class Contact(StrictModel):
@@ -54,11 +46,28 @@ class Reconciliation(StrictModel):
     at: AwareDatetime
 
 
+class TeachBack(StrictModel):
+    """What was taught and what the patient or caregiver said in own words."""
+
+    topic: Word
+    result: Literal["understood", "retaught", "needs-follow-up"]
+    by_role: Word | None = None
+    with_whom: Word = "patient"
+    at: AwareDatetime
+
+
+class Synthesis(StrictModel):
+    received_by: Word
+    organisation: Word | None = None
+    illness_severity: Literal["stable", "watcher", "unstable"] | None = None
+    synthesis: Annotated[str, Field(min_length=1, max_length=2000)]
+    at: AwareDatetime
+
+
 def transitions_router(database: Database, library: Library) -> APIRouter:
     router = APIRouter(tags=["transitions"])
     _add_reading(router, database)
-    _add_worklist(router, database)
-    _add_task_acts(router, database, library)
+    _add_one(router, database)
     _add_records(router, database, library)
     return router
 
@@ -92,78 +101,58 @@ def _add_reading(router: APIRouter, database: Database) -> None:
         last = items[-1] if len(items) == limit else None
         return {"items": items, "next": f"{last['changed_at'].isoformat()}_{last['transition'].id}" if last else None}
 
+
+def _add_one(router: APIRouter, database: Database) -> None:
     @router.get("/transitions/{transition_id}")
-    async def transition(transition_id: UUID, caller: Reader, request: Request) -> dict[str, Any]:
-        async with database.pool.acquire() as connection:
-            found = await worklists.transition(connection, transition_id)
-            if found is None or not caller.sees(found["transition"].facility.code):
-                raise unknown()
-            tasks = await worklists.tasks_of(connection, transition_id)
-            history = await worklists.history_of(connection, transition_id, HISTORY_SHOWN)
-            shown = [found["transition"].patient.id]
-            await audited_read(connection, caller, "transition opened", shown, request)
-        return {**found, "tasks": tasks, "history": history}
-
-
-def _add_worklist(router: APIRouter, database: Database) -> None:
-    @router.get("/tasks")
-    async def tasks(  # noqa: PLR0917
-        caller: Reader,
-        request: Request,
-        role: str | None = None,
-        owner: str | None = None,
-        status: TaskStatus | None = None,
-        due_before: AwareDatetime | None = None,
-        escalated: bool | None = None,  # noqa: FBT001
-        facility: str | None = None,
-        after: str | None = None,
-        limit: Limit = 50,
+    async def transition(
+        transition_id: UUID, caller: Reader, request: Request, known_at: AwareDatetime | None = None
     ) -> dict[str, Any]:
-        """The soonest due first; without a status, those whose clock runs."""
-        wanted = TasksWanted(
-            role=role,
-            owner=owner,
-            status=status.value if status else None,
-            due_before=due_before,
-            escalated=escalated,
-            facility=facility,
-            facilities=tuple(sorted(caller.facilities)),
-            after=place_in("after", after),
-            limit=limit,
-        )
+        """As it stands; with `known_at`, as it was known here at that instant, whatever was heard of it since."""
         async with database.pool.acquire() as connection:
-            found = await worklists.tasks(connection, wanted)
-            await audited_read(connection, caller, "tasks listed", [t.patient.id for _, t in found], request)
-        last = found[-1][0] if len(found) == limit else None
-        following = f"{last.due_at.isoformat()}_{last.id}" if last and last.due_at else None
-        return {"items": [{"task": task, "transition": of} for task, of in found], "next": following}
+            now = await worklists.transition(connection, transition_id)
+            if now is None or not caller.sees(now["transition"].facility.code):
+                raise unknown()
+            found = await (_known(connection, transition_id, known_at) if known_at else _now(connection, now))
+            shown = [now["transition"].patient.id]
+            await audited_read(connection, caller, "transition opened", shown, request)
+        return found
 
-
-def _add_task_acts(router: APIRouter, database: Database, library: Library) -> None:
-    async def changed(
-        task_id: UUID, seen: Seen, change: Change, caller: Caller, request: Request, key: str | None
-    ) -> Task:
+    @router.get("/transitions/{transition_id}/evidence")
+    async def evidence(
+        transition_id: UUID, caller: Reader, request: Request, known_at: AwareDatetime | None = None
+    ) -> dict[str, Any]:
+        """What was done for the patient since the stay began: when, when it was recorded, when it was known here."""
         async with database.transaction() as tx:
-            act = await act_of(tx, caller, request, key)
-            task = await answered(acting.act_on_task(tx, library, task_id, seen.version, act, change))
-            await audited(tx.connection, caller, "task changed", [str(task_id)], request)
-        return task
+            now = await worklists.transition(tx.connection, transition_id)
+            if now is None or not caller.sees(now["transition"].facility.code):
+                raise unknown()
+            at = known_at or await tx.now()
+            items = await known.evidence(tx.connection, transition_id, at, HISTORY_SHOWN)
+            shown = [now["transition"].patient.id]
+            await audited_read(tx.connection, caller, "evidence listed", shown, request)
+        return {"items": items, "known_at": at}
 
-    @router.post("/tasks/{task_id}/claim")
-    async def claim(task_id: UUID, body: Seen, caller: CareManager, request: Request, key: Once = None) -> Task:
-        return await changed(task_id, body, acting.claimed, caller, request, key)
 
-    @router.post("/tasks/{task_id}/complete")
-    async def complete(
-        task_id: UUID, body: Completion, caller: CareManager, request: Request, key: Once = None
-    ) -> Task:
-        return await changed(task_id, body, acting.completed(body.outcome), caller, request, key)
+async def _now(connection: "Connection", found: Mapping[str, Any]) -> dict[str, Any]:
+    transition_id = found["transition"].id
+    return {
+        **found,
+        "tasks": await worklists.tasks_of(connection, transition_id),
+        "history": await worklists.history_of(connection, transition_id, HISTORY_SHOWN),
+        "comments": await tasklists.comments_of(connection, transition_id),
+    }
 
-    @router.post("/tasks/{task_id}/cancel")
-    async def cancel(
-        task_id: UUID, body: Cancellation, caller: CareManager, request: Request, key: Once = None
-    ) -> Task:
-        return await changed(task_id, body, acting.waived(body.reason), caller, request, key)
+
+async def _known(connection: "Connection", transition_id: UUID, known_at: datetime) -> dict[str, Any]:
+    found = await known.transition(connection, transition_id, known_at)
+    if found is None:
+        raise Problem(404, "Nothing was known of it then", slug="not-known-then")
+    return {
+        **found,
+        "known_at": known_at,
+        "tasks": await known.tasks(connection, transition_id, known_at),
+        "history": await known.history(connection, transition_id, known_at, HISTORY_SHOWN),
+    }
 
 
 def _add_records(router: APIRouter, database: Database, library: Library) -> None:
@@ -191,6 +180,21 @@ def _add_records(router: APIRouter, database: Database, library: Library) -> Non
     ) -> Transition:
         said = {"by_role": body.by_role, "at": body.at}
         return await recorded(transition_id, caller, request, key, MedicationReconciled, **said)
+
+    @router.post("/transitions/{transition_id}/teach-back", status_code=201)
+    async def teach_back(
+        transition_id: UUID, body: TeachBack, caller: CareManager, request: Request, key: Once = None
+    ) -> Transition:
+        said = {"subject_matter": body.topic} | body.model_dump(exclude={"at", "topic"})
+        return await recorded(transition_id, caller, request, key, TaughtBack, at=body.at, **said)
+
+    @router.post("/transitions/{transition_id}/handoff", status_code=201)
+    async def handoff(
+        transition_id: UUID, body: Synthesis, caller: CareManager, request: Request, key: Once = None
+    ) -> Transition:
+        """The receiver said back what was handed over (I-PASS)."""
+        said = body.model_dump(exclude={"at"})
+        return await recorded(transition_id, caller, request, key, HandoffReceived, at=body.at, **said)
 
     @router.post("/transitions/{transition_id}/review")
     async def review(transition_id: UUID, body: Seen, caller: CareManager, request: Request) -> Transition:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from services.transitions.api import transitions_router
+from services.transitions.calendars import read_calendars
 from services.transitions.consumers import handlers
 from services.transitions.editions import register_protocols
+from services.transitions.protocol_api import protocols_router
 from services.transitions.protocols import read_protocols
 from services.transitions.referrals.api import referrals_router
 from services.transitions.referrals.rules import read_rules
@@ -16,6 +18,7 @@ from services.transitions.settings import Settings
 from services.transitions.signals.api import signals_router
 from services.transitions.snapshots import tell_open_transitions
 from services.transitions.timing import Timekeeper
+from services.transitions.worklist_api import worklist_router
 from shared.http import create_app, operations_router
 from shared.kafka import Consumer, Relay
 from shared.postgres import Database, open_database
@@ -36,8 +39,9 @@ async def build(settings: Settings) -> Service:
     """Raises WrongProtocolError when a protocol can't be used, OSError when PostgreSQL can't be reached."""
     rules = read_rules()
     protocols = read_protocols(settings.protocols, demo=settings.demo, programmes=settings.programmes)
+    closed = read_calendars(settings.calendars)
     database = await open_database(SERVICE, settings.postgres)
-    library = await register_protocols(database, protocols)
+    library = await register_protocols(database, protocols, closed)
     consumer = Consumer(
         database=database,
         kafka=settings.kafka,
@@ -51,6 +55,8 @@ async def build(settings: Settings) -> Service:
     operations = operations_router(database, consumer=consumer, relay=relay, snapshot=tell_open_transitions)
     routers = [
         transitions_router(database, library),
+        worklist_router(database, library),
+        protocols_router(database, library),
         referrals_router(database, rules),
         signals_router(database),
         operations,

@@ -1,6 +1,7 @@
 """Which protocols stood in the folder when: kept, so that a running transition is never rewritten by a newer file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import TYPE_CHECKING
 
 import orjson
@@ -17,15 +18,17 @@ INSERT INTO protocol_edition (edition, protocols) VALUES ($1, $2) ON CONFLICT (e
 """
 
 
-async def register_protocols(database: Database, current: Sequence[Protocol]) -> Library:
-    """The library of all editions ever used, with this one registered.
+async def register_protocols(
+    database: Database, current: Sequence[Protocol], closed: Mapping[str, Mapping[date, str]] | None = None
+) -> Library:
+    """The library of all editions ever used, with this one registered; `closed` are the facilities' calendars.
 
     Raises WrongProtocolError when a version that was used before now says something else: a change of rule needs a
     new version, or nobody could tell under which rule a task was counted.
     """
     async with database.transaction() as tx:
         earlier = await _read_editions(tx.connection)
-        library = Library(current, earlier)
+        library = Library(current, earlier, closed)
         used = {p.reference: p for protocols in earlier.values() for p in protocols}
         for protocol in current:
             if used.get(protocol.reference, protocol) != protocol:

@@ -42,6 +42,7 @@ __all__ = [
     "TaskRule",
     "WrongProtocolError",
     "edition_of",
+    "read_draft",
     "read_protocols",
 ]
 
@@ -130,6 +131,14 @@ class Library:
         waiting = self._waited_for.get((fact.TYPE, of))
         return waiting is not None and any(rule.says(details_of(fact)) for rule in waiting)
 
+    def changed_to(self, current: Sequence[Protocol]) -> "Library":
+        """The library with other protocols in force; those that were used before are still known."""
+        return Library(current, self._editions, self._closed)
+
+    def condition_sets(self) -> Mapping[str, tuple[str, ...]]:
+        """The value sets that the protocols in force name."""
+        return {name: codes for protocol in self.current for name, codes in protocol.applies.conditions.items()}
+
     def closed(self, facility: str) -> Mapping[date, str]:
         """Days on which the facility's own calendar is closed, each with the reason."""
         return self._closed.get(facility, {})
@@ -193,6 +202,11 @@ def read_protocol(file: str, text: str, conditions: Mapping[str, tuple[str, ...]
         first = wrong.errors(include_url=False, include_input=False)[0]
         field = ".".join(str(part) for part in first["loc"])
         raise WrongProtocolError(f"{file}: {field or 'protocol'}: {first['msg']}") from None
+
+
+def read_draft(file: str, text: str, library: Library) -> Protocol:
+    """A draft that may name the value sets of the protocols in force. Raises WrongProtocolError."""
+    return read_protocol(file, text, library.condition_sets())
 
 
 def _yaml(file: str, text: str) -> Any:

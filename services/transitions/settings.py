@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     protocols: Path = Field(
         default=Path(__file__).parent / "protocols", description="Folder of the protocols (*.yaml)."
     )
+    calendars: Path | None = Field(
+        default=None, description="Days on which facilities are closed beside public holidays (YAML); none without."
+    )
     programmes: tuple[str, ...] = Field(
         default=(), description='Optional protocols that this house takes part in, as a JSON list: ["project-red"].'
     )

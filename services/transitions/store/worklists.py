@@ -28,16 +28,6 @@ HISTORY_OF = """
 SELECT event_id, type, at, recorded, task_id, code, reason, caused_by FROM history
 WHERE transition_id = $1 ORDER BY id DESC LIMIT $2
 """
-TASKS = """
-SELECT k.id, k.due_at, k.body::text AS body, t.body::text AS transition
-FROM task k JOIN transition t ON t.id = k.transition_id
-WHERE (CASE WHEN $1::text IS NULL THEN k.status IN ('requested', 'accepted') ELSE k.status = $1 END)
-  AND ($2::text IS NULL OR k.owner_role = $2) AND ($3::text IS NULL OR k.owner = $3)
-  AND ($4::timestamptz IS NULL OR k.due_at < $4) AND ($5::bool IS NULL OR (k.fired > 1) = $5)
-  AND ($6::text IS NULL OR k.facility = $6) AND (cardinality($7::text[]) = 0 OR k.facility = ANY ($7))
-  AND ($8::timestamptz IS NULL OR (k.due_at, k.id) > ($8, $9))
-ORDER BY k.due_at, k.id LIMIT $10
-"""
 OPEN = """
 SELECT body::text AS body FROM transition
 WHERE status IN ('open', 'following', 'on-hold') AND ($1::uuid IS NULL OR id > $1) ORDER BY id LIMIT $2
@@ -65,21 +55,6 @@ class TransitionsWanted:
     patient: str | None = None
     to_review: bool = False
     before: tuple[datetime, UUID] | None = None
-    limit: int = 50
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TasksWanted:
-    """Which tasks; without a status, those whose clock runs. `after` is the last one's place (due time, id)."""
-
-    status: str | None = None
-    role: str | None = None
-    owner: str | None = None
-    due_before: datetime | None = None
-    escalated: bool | None = None
-    facility: str | None = None
-    facilities: tuple[str, ...] = ()
-    after: tuple[datetime, UUID] | None = None
     limit: int = 50
 
 
@@ -129,24 +104,6 @@ async def tasks_of(connection: "Connection", transition_id: UUID) -> list[Task]:
 async def history_of(connection: "Connection", transition_id: UUID, limit: int) -> list[Mapping[str, Any]]:
     """What was said of the transition and its tasks, newest first, with what caused it."""
     return [dict(row) for row in await connection.fetch(HISTORY_OF, transition_id, limit)]
-
-
-async def tasks(connection: "Connection", wanted: TasksWanted) -> list[tuple[Task, Transition]]:
-    at, last = wanted.after or (None, None)
-    rows = await connection.fetch(
-        TASKS,
-        wanted.status,
-        wanted.role,
-        wanted.owner,
-        wanted.due_before,
-        wanted.escalated,
-        wanted.facility,
-        list(wanted.facilities),
-        at,
-        last,
-        wanted.limit,
-    )
-    return [(Task.model_validate_json(r["body"]), Transition.model_validate_json(r["transition"])) for r in rows]
 
 
 async def place_of_transition(connection: "Connection", transition_id: UUID) -> Place | None:

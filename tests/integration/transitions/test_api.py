@@ -7,8 +7,11 @@ from uuid import uuid4
 
 import pytest
 import pytest_asyncio
+from fastapi import APIRouter
 
 from services.transitions.api import transitions_router
+from services.transitions.protocol_api import protocols_router
+from services.transitions.worklist_api import worklist_router
 from shared.events.followups import ContactMade
 from shared.events.transitions import TaskClaimed, TaskCompleted
 from shared.http import Role
@@ -25,8 +28,13 @@ async def tokens(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Toke
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(house: House, tokens: Tokens) -> AsyncIterator[Client]:
-    async with service(tokens, [transitions_router(house.database, house.library)], database=house.database) as served:
+    async with service(tokens, routers(house), database=house.database) as served:
         yield served
+
+
+def routers(house: House) -> list[APIRouter]:
+    both = (house.database, house.library)
+    return [transitions_router(*both), worklist_router(*both), protocols_router(*both)]
 
 
 async def discharged(house: House, patient: str = "p1") -> StayTold:

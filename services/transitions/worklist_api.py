@@ -1,0 +1,237 @@
+"""The routes of worklists: lists of tasks by view, what one may do to one task, and to many at once."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from fastapi import APIRouter, Header, Query, Request
+from pydantic import AwareDatetime, Field, model_validator
+
+from services.transitions import acting
+from services.transitions.acting import Act, Change
+from services.transitions.answers import act_of, answered, place_in
+from services.transitions.protocols import Library
+from services.transitions.store import tasklists
+from services.transitions.store.tasklists import TasksWanted, View
+from shared.events.transitions import Task, TaskStatus
+from shared.http import Caller, Problem, Role, StrictModel, allow, audited, audited_read
+from shared.postgres import Database
+
+Reader = Annotated[Caller, allow(Role.CARE_MANAGER, Role.AUDITOR)]
+CareManager = Annotated[Caller, allow(Role.CARE_MANAGER)]
+Word = Annotated[str, Field(min_length=1, max_length=100)]
+Text = Annotated[str, Field(min_length=1, max_length=500)]
+Once = Annotated[str | None, Header(alias="Idempotency-Key", max_length=200)]
+Limit = Annotated[int, Query(ge=1, le=200)]
+MOST_AT_ONCE = 100
+
+
+class Seen(StrictModel):
+    """`version` is the one the person saw: a change on top of another's change is refused."""
+
+    version: int = Field(ge=1)
+
+
+class Completion(Seen):
+    outcome: Text = "done"
+
+
+class Reason(Seen):
+    reason: Text
+
+
+class Reassignment(Seen):
+    """To a person, a role or both; neither gives the task back to its role."""
+
+    owner: Word | None = None
+    role: Word | None = None
+
+
+class Snooze(Reason):
+    """The ladder rests until then, with its offset; the due time stays."""
+
+    until: AwareDatetime
+
+
+class Comment(Seen):
+    text: Text
+
+
+class Chosen(StrictModel):
+    id: UUID
+    version: int = Field(ge=1)
+
+
+class Bulk(StrictModel):
+    """One act on many tasks; with `preview` nothing is changed and each task says what would become of it."""
+
+    action: Literal["claim", "reassign", "complete", "snooze", "waive", "acknowledge", "escalate"]
+    tasks: tuple[Chosen, ...] = Field(min_length=1, max_length=MOST_AT_ONCE)
+    preview: bool = False
+    owner: Word | None = None
+    role: Word | None = None
+    outcome: Text = "done"
+    reason: Text | None = None
+    until: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _says_what_it_needs(self) -> Self:
+        if self.action in {"snooze", "waive"} and self.reason is None:
+            raise ValueError("this action needs a reason")
+        if self.action == "snooze" and self.until is None:
+            raise ValueError("this action needs until")
+        return self
+
+    @property
+    def change(self) -> Change:
+        changes: dict[str, Callable[[], Change]] = {
+            "claim": lambda: acting.claimed,
+            "reassign": lambda: acting.reassigned(self.owner, self.role),
+            "complete": lambda: acting.completed(self.outcome),
+            "snooze": lambda: acting.snoozed(self.until or datetime.min.replace(tzinfo=UTC)),
+            "waive": lambda: acting.waived(self.reason or ""),
+            "acknowledge": lambda: acting.acknowledged,
+            "escalate": lambda: acting.escalated,
+        }
+        return changes[self.action]()
+
+
+class _UndoneError(Exception):
+    """Ends a preview's transaction without an effect."""
+
+
+def worklist_router(database: Database, library: Library) -> APIRouter:
+    router = APIRouter(tags=["worklists"])
+    _add_lists(router, database)
+    _add_acts(router, database, library)
+    _add_bulk(router, database, library)
+    return router
+
+
+def _add_lists(router: APIRouter, database: Database) -> None:
+    @router.get("/tasks")
+    async def tasks(  # noqa: PLR0917
+        caller: Reader,
+        request: Request,
+        view: View | None = None,
+        role: str | None = None,
+        owner: str | None = None,
+        organisation: str | None = None,
+        status: TaskStatus | None = None,
+        due_before: AwareDatetime | None = None,
+        escalated: bool | None = None,  # noqa: FBT001
+        facility: str | None = None,
+        after: str | None = None,
+        limit: Limit = 50,
+    ) -> dict[str, Any]:
+        """The soonest due first; without a status, those whose clock runs. `view` is a ready-made list: overdue,
+        due-today (by each facility's own date), escalated, unassigned, mine, my-role, my-organisation.
+        """
+        wanted = TasksWanted(
+            view=view,
+            role=Role.CARE_MANAGER.value if view is View.MY_ROLE else role,
+            owner=caller.subject if view is View.MINE else owner,
+            organisation=_own_organisation(caller) if view is View.MY_ORGANISATION else organisation,
+            status=status.value if status else None,
+            due_before=due_before,
+            escalated=escalated,
+            facility=facility,
+            facilities=tuple(sorted(caller.facilities)),
+            after=place_in("after", after),
+            limit=limit,
+        )
+        async with database.pool.acquire() as connection:
+            found = await tasklists.tasks(connection, wanted)
+            await audited_read(connection, caller, "tasks listed", [t.patient.id for _, t in found], request)
+        last = found[-1][0] if len(found) == limit else None
+        following = f"{last.due_at.isoformat()}_{last.id}" if last and last.due_at else None
+        return {"items": [{"task": task, "transition": of} for task, of in found], "next": following}
+
+
+def _own_organisation(caller: Caller) -> str:
+    if caller.organisation is None:
+        raise Problem(422, "The request does not fit", "the token names no organisation", slug="no-organisation")
+    return caller.organisation
+
+
+def _add_acts(router: APIRouter, database: Database, library: Library) -> None:  # noqa: C901  (one route a verb)
+    async def changed(
+        task_id: UUID, seen: Seen, change: Change, caller: Caller, request: Request, key: str | None, note: str | None
+    ) -> Task:
+        async with database.transaction() as tx:
+            act = await act_of(tx, caller, request, key)
+            task = await answered(acting.act_on_task(tx, library, task_id, seen.version, act, change, note))
+            await audited(tx.connection, caller, "task changed", [str(task_id)], request)
+        return task
+
+    @router.post("/tasks/{task_id}/claim")
+    async def claim(task_id: UUID, body: Seen, caller: CareManager, request: Request, key: Once = None) -> Task:
+        return await changed(task_id, body, acting.claimed, caller, request, key, None)
+
+    @router.post("/tasks/{task_id}/reassign")
+    async def reassign(
+        task_id: UUID, body: Reassignment, caller: CareManager, request: Request, key: Once = None
+    ) -> Task:
+        return await changed(task_id, body, acting.reassigned(body.owner, body.role), caller, request, key, None)
+
+    @router.post("/tasks/{task_id}/complete")
+    async def complete(
+        task_id: UUID, body: Completion, caller: CareManager, request: Request, key: Once = None
+    ) -> Task:
+        return await changed(task_id, body, acting.completed(body.outcome), caller, request, key, None)
+
+    @router.post("/tasks/{task_id}/snooze")
+    async def snooze(task_id: UUID, body: Snooze, caller: CareManager, request: Request, key: Once = None) -> Task:
+        return await changed(task_id, body, acting.snoozed(body.until), caller, request, key, body.reason)
+
+    @router.post("/tasks/{task_id}/acknowledge")
+    async def acknowledge(task_id: UUID, body: Seen, caller: CareManager, request: Request, key: Once = None) -> Task:
+        """The escalation was seen: the ladder rests for the protocol's patience and goes on without evidence."""
+        return await changed(task_id, body, acting.acknowledged, caller, request, key, None)
+
+    @router.post("/tasks/{task_id}/escalate")
+    async def escalate(task_id: UUID, body: Reason, caller: CareManager, request: Request, key: Once = None) -> Task:
+        return await changed(task_id, body, acting.escalated, caller, request, key, body.reason)
+
+    @router.post("/tasks/{task_id}/waive")
+    async def waive(task_id: UUID, body: Reason, caller: CareManager, request: Request, key: Once = None) -> Task:
+        return await changed(task_id, body, acting.waived(body.reason), caller, request, key, None)
+
+    @router.post("/tasks/{task_id}/cancel")
+    async def cancel(task_id: UUID, body: Reason, caller: CareManager, request: Request, key: Once = None) -> Task:
+        """The same as waive, under its earlier name."""
+        return await changed(task_id, body, acting.waived(body.reason), caller, request, key, None)
+
+    @router.post("/tasks/{task_id}/comments", status_code=201)
+    async def comment(task_id: UUID, body: Comment, caller: CareManager, request: Request, key: Once = None) -> Task:
+        return await changed(task_id, body, acting.commented, caller, request, key, body.text)
+
+
+def _add_bulk(router: APIRouter, database: Database, library: Library) -> None:
+    @router.post("/tasks/bulk")
+    async def bulk(body: Bulk, caller: CareManager, request: Request, key: Once = None) -> dict[str, Any]:
+        """Each task by itself: what one is refused does not keep the others from it. One key makes each act once."""
+        items = [await _one_of_many(database, library, chosen, body, caller, request, key) for chosen in body.tasks]
+        done = sum(item["outcome"] == "done" for item in items)
+        return {"preview": body.preview, "done": done, "refused": len(items) - done, "items": items}
+
+
+async def _one_of_many(
+    database: Database, library: Library, chosen: Chosen, body: Bulk, caller: Caller, request: Request, key: str | None
+) -> dict[str, Any]:
+    told: dict[str, Any] = {"id": chosen.id}
+    try:
+        async with database.transaction() as tx:
+            act: Act = await act_of(tx, caller, request, None if body.preview else key)
+            note = body.reason if body.action in {"snooze", "escalate"} else None
+            acted = acting.act_on_task(tx, library, chosen.id, chosen.version, act, body.change, note)
+            told |= {"outcome": "done", "task": await answered(acted)}
+            if body.preview:
+                raise _UndoneError  # noqa: TRY301  (leaving the block is what undoes it)
+            await audited(tx.connection, caller, "task changed", [str(chosen.id)], request)
+    except _UndoneError:
+        pass
+    except Problem as problem:
+        told |= {"outcome": problem.slug, "detail": problem.detail or problem.title, **problem.extra}
+    return told
