@@ -99,7 +99,7 @@ async def test_news_of_an_old_stay_does_not_undo_what_it_led_to(house: House) ->
         await house.hear(stay.admit(f"2026-{month:02d}-01 08:00"), stay.discharge(f"2026-{month:02d}-10 08:00"))
         told.append(stay)
     before = await house.count("SELECT count(*) FROM outbox")
-    await house.hear(told[1].correct("2026-06-20 08:00", hospital_service="MED"))
+    await house.hear(told[1].correct("2026-06-20 08:00", admit_source="1"))
     assert await house.count("SELECT count(*) FROM outbox") == before
     assert await house.count("SELECT count(*) FROM transition WHERE readmission_of IS NOT NULL") == 5
 
