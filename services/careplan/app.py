@@ -15,6 +15,8 @@ from shared.kafka import Consumer, Relay
 from shared.postgres import Database, open_database
 
 SERVICE = "careplan"
+# Small batches begin no closer together: a plan is read by people, minutes later.
+GATHER_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ async def build(settings: Settings) -> Service:
         kafka=settings.kafka,
         name=SERVICE,
         handlers=handlers(catalogue),
+        gather_s=GATHER_S,
         instance=settings.instance,
     )
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)

@@ -25,6 +25,8 @@ from shared.postgres import Database, open_database
 
 SERVICE = "dashboard"
 CANCEL_AGAIN_S = 1.0
+# Small batches begin no closer together: a page is told of changes no more often anyway.
+GATHER_S = 0.25
 PAGES = (board, transition, feeds, pipeline, deliveries, messages, identity)
 
 
@@ -52,6 +54,7 @@ async def build(settings: Settings) -> Service:
         handlers=HANDLERS,
         instance=settings.instance,
         joins_late=True,
+        gather_s=GATHER_S,
     )
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
     restart = asyncio.Event()

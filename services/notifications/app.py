@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fastapi import FastAPI
 
 from services.notifications.api import routers
-from services.notifications.consumers import handlers
+from services.notifications.consumers import HEARD, handlers
 from services.notifications.delivering import Deliverer, Pace
 from services.notifications.posting import Poster
 from services.notifications.rostering import load_file
@@ -21,6 +21,9 @@ from shared.kafka.operating import Hop
 from shared.postgres import Database, open_database
 
 SERVICE = "notifications"
+# Small batches begin no closer together, and neither do waves of what became of the notices.
+GATHER_S = 0.03
+WAVE_EVERY_S = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,11 @@ async def build(settings: Settings) -> Service:
             kafka=settings.kafka,
             name=SERVICE,
             handlers=handlers(deliverer.wake),
+            hears=HEARD,
+            gather_s=GATHER_S,
             instance=settings.instance,
         )
-        relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
+        relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance, wave_every_s=WAVE_EVERY_S)
         operations = operations_router(
             database, consumer=consumer, relay=relay, snapshot=tell_deliveries, own_hops=delivery_hops
         )

@@ -26,6 +26,10 @@ class Finished:
     answer: Answer
     verdict: Verdict
 
+    @property
+    def is_told(self) -> bool:
+        return self.verdict.status == "delivered"
+
 
 async def close_attempts(database: Database, finished: Sequence[Finished]) -> None:
     """Records all attempts, closes the deliveries that are still ours, moves the lanes on, and says so."""

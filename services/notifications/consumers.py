@@ -4,8 +4,12 @@ from collections.abc import Mapping
 
 from services.notifications.queueing import Queueing, Wake
 from services.notifications.signals import hear_signals
-from shared.events import Topic
+from shared.events import FACTS, Topic
+from shared.events.transitions import TaskEscalated, TaskOverdue
 from shared.kafka import Handler
+
+# What is said of transitions is a notice only where a task is late.
+HEARD = {Topic.TRANSITIONS: [fact.TYPE for fact in FACTS if issubclass(fact, TaskOverdue | TaskEscalated)]}
 
 
 def handlers(wake: Wake) -> Mapping[Topic, Handler]:

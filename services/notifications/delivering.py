@@ -40,13 +40,14 @@ STORE_AWAY = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutErr
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
     """How the loop runs. `lease` must outlast an attempt's total time and a stalled database; `gather_seconds` is how
-    long a claim or a closing waits for others to share its transaction.
+    long a closing waits for others to share its transaction, `claim_seconds` the pause between two claims.
     """
 
     in_flight: int = 512
     lease: timedelta = timedelta(seconds=60)
-    poll_seconds: float = 0.1
-    gather_seconds: float = 0.025
+    poll_seconds: float = 0.5
+    gather_seconds: float = 0.03
+    claim_seconds: float = 0.01
     sweep_seconds: float = 5.0
     settle_seconds: float = 3.0
     away_seconds: float = 0.5
@@ -90,7 +91,7 @@ class Deliverer:
             claimed = await self._patiently(self._claim)
             if not claimed:
                 await self._wait_for_work()
-            await asyncio.sleep(self._pace.gather_seconds)
+            await asyncio.sleep(self._pace.claim_seconds)
 
     async def _wait_for_work(self) -> None:
         try:
@@ -129,7 +130,10 @@ class Deliverer:
             answer = Answer(outcome=Outcome.CONNECTION_LOST)
         number = row["attempts"] - row["first_attempt"] + 1
         verdict = judge(answer, number, random.random(), self._pace.schedule)  # noqa: S311  (spreads load, no secret)
-        self._finished.put_nowait(Finished(row=row, answer=answer, verdict=verdict))
+        one = Finished(row=row, answer=answer, verdict=verdict)
+        if one.is_told:
+            self._leave_places([one])
+        self._finished.put_nowait(one)
 
     async def _post(self, row: "Record") -> Answer:
         body = provider_notice(row).model_dump_json(exclude_none=True).encode()
@@ -156,8 +160,13 @@ class Deliverer:
         while len(finished) < CLOSED_AT_ONCE and not self._finished.empty():
             finished.append(self._finished.get_nowait())
         await self._patiently(lambda: close_attempts(self._database, finished))
-        self._taken.subtract(one.row["endpoint_id"] for one in finished)
-        self._taken += Counter()
+        self._leave_places([one for one in finished if not one.is_told])
+
+    def _leave_places(self, finished: Sequence[Finished]) -> None:
+        """A recipient that took a notice has a place for the next at once; one that did not, when that is written down:
+        its circuit may be open then.
+        """
+        self._taken -= Counter(one.row["endpoint_id"] for one in finished)
         self.wake()
 
     async def _sweep_on(self) -> None:

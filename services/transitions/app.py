@@ -7,7 +7,7 @@ from fastapi import FastAPI
 
 from services.transitions.api import transitions_router
 from services.transitions.calendars import read_calendars
-from services.transitions.consumers import handlers
+from services.transitions.consumers import EVIDENCE, handlers
 from services.transitions.editions import register_protocols
 from services.transitions.protocol_api import protocols_router
 from services.transitions.protocols import read_protocols
@@ -24,6 +24,8 @@ from shared.kafka import Consumer, Relay
 from shared.postgres import Database, open_database
 
 SERVICE = "transitions"
+# Small batches begin no closer together: deadlines are in hours, and nobody who must be told waits for this.
+GATHER_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ async def build(settings: Settings) -> Service:
         kafka=settings.kafka,
         name=SERVICE,
         handlers=handlers(library, rules),
+        hears=dict.fromkeys(EVIDENCE, library.heard),
+        gather_s=GATHER_S,
         instance=settings.instance,
     )
     loop = LoopKeeper(database, rules)

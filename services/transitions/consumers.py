@@ -10,6 +10,9 @@ from shared.events import AnyEvent, Topic
 from shared.kafka import Handler
 from shared.postgres import Transaction
 
+EVIDENCE = (Topic.NOTIFICATIONS, Topic.PLANS)
+"""Topics whose events are looked at only for what shows a task done."""
+
 Tracking = Callable[[Transaction, Library, Sequence[AnyEvent]], Awaitable[None]]
 
 
@@ -21,8 +24,7 @@ def handlers(library: Library, rules: LoopRules | None = None) -> Mapping[Topic,
         Topic.ENCOUNTERS: _knowing(library, track_encounters),
         Topic.FOLLOWUPS: _each(evidence, moving),
         Topic.REFERRALS: _each(evidence, moving),
-        Topic.NOTIFICATIONS: evidence,
-        Topic.PLANS: evidence,
+        **dict.fromkeys(EVIDENCE, evidence),
     }
 
 

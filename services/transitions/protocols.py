@@ -123,6 +123,11 @@ class Library:
         silencing = tuple(protocol for protocol in fitting if protocol.suppresses)
         return silencing or fitting
 
+    @property
+    def heard(self) -> frozenset[str]:
+        """The types of events that some protocol's task could be shown done by."""
+        return frozenset(kind for kind, _ in self._waited_for)
+
     def waits_for(self, fact: Fact) -> bool:
         """Whether some protocol's task could be shown done by this: what nobody waits for is not kept."""
         if fact.TYPE in self._kept_always:

@@ -3,13 +3,14 @@
 """
 
 from shared.events.envelope import AnyEvent, Barrier, Draft, Event, UnreadableEventError, headers_of, read_event, uuid7
-from shared.events.fact import PARTITIONS, Fact, Part, Topic
+from shared.events.fact import PARTITIONS, UNHEARD, Fact, Part, Topic, Unheard
 from shared.events.registry import BY_TYPE, FACTS
 
 __all__ = [
     "BY_TYPE",
     "FACTS",
     "PARTITIONS",
+    "UNHEARD",
     "AnyEvent",
     "Barrier",
     "Draft",
@@ -17,6 +18,7 @@ __all__ = [
     "Fact",
     "Part",
     "Topic",
+    "Unheard",
     "UnreadableEventError",
     "headers_of",
     "read_event",

@@ -5,13 +5,13 @@ Headers never hold a name or an identifier of a person: `subject` is the opaque 
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Generic, TypeVar
 from uuid import UUID
 
-from shared.events.fact import Fact
+from shared.events.fact import UNHEARD, Fact
 from shared.events.registry import BY_TYPE
 
 SEQUENCE_DIGITS = 12  # also in append_outbox
@@ -164,41 +164,53 @@ def attributes_of(draft: Draft, source: str, after: Barrier | None = None) -> di
     return said
 
 
-def read_event(topic: str, headers: Iterable[tuple[str, bytes]], value: bytes | None) -> AnyEvent | None:
+def read_event(
+    topic: str,
+    headers: Iterable[tuple[str, bytes]],
+    value: bytes | None,
+    *,
+    skips: Callable[[str], bool] | None = None,
+) -> AnyEvent | None:
     """The event in a record, or None when its type is unknown here (a newer writer; nothing to do).
 
-    Raises UnreadableEventError when an attribute is missing or the value does not fit the type's model.
+    A reader that counts events names the types it `skips`: their values are not looked at, nor are those of unknown
+    types, and the event's fact is `UNHEARD`. Raises UnreadableEventError when an attribute is missing or the value does
+    not fit the type's model.
     """
     said = {name: raw.decode() for name, raw in headers}
     try:
         model = BY_TYPE.get(said["ce_type"])
-        if model is None:
-            return None
-        return Event(
-            id=UUID(said["ce_id"]),
-            type=said["ce_type"],
-            source=said["ce_source"].removeprefix("/handoff/"),
-            topic=topic,
-            subject=said["ce_subject"],
-            time=datetime.fromisoformat(said["ce_time"]),
-            recorded=datetime.fromisoformat(said["ce_recorded"]),
-            sequence=int(said["ce_patientsequence"]),
-            epoch=int(said["ce_epoch"]),
-            correlation_id=said["ce_correlationid"],
-            causation_id=said["ce_causationid"],
-            version=int(said["ce_aggregateversion"]),
-            traceparent=said.get("ce_traceparent"),
-            after=_barrier(said),
-            fact=model.model_validate_json(value or b""),
-            **{flag: said.get(f"ce_{flag}") == "true" for flag in FLAGS},
-        )
+        if skips is not None and (model is None or skips(said["ce_type"])):
+            return _event(topic, said, lambda: UNHEARD)
+        return _event(topic, said, lambda: model.model_validate_json(value or b"")) if model else None
     except KeyError as missing:
         raise UnreadableEventError(f"header {missing.args[0]} is missing") from None
     except ValueError as wrong:
         raise UnreadableEventError(f"{said.get('ce_type', 'event')}: {type(wrong).__name__}") from None
 
 
-def _barrier(said: dict[str, str]) -> Barrier | None:
+def _event(topic: str, said: Mapping[str, str], fact: Callable[[], Fact]) -> AnyEvent:
+    return Event(
+        id=UUID(said["ce_id"]),
+        type=said["ce_type"],
+        source=said["ce_source"].removeprefix("/handoff/"),
+        topic=topic,
+        subject=said["ce_subject"],
+        time=datetime.fromisoformat(said["ce_time"]),
+        recorded=datetime.fromisoformat(said["ce_recorded"]),
+        sequence=int(said["ce_patientsequence"]),
+        epoch=int(said["ce_epoch"]),
+        correlation_id=said["ce_correlationid"],
+        causation_id=said["ce_causationid"],
+        version=int(said["ce_aggregateversion"]),
+        traceparent=said.get("ce_traceparent"),
+        after=_barrier(said),
+        fact=fact(),
+        **{flag: said.get(f"ce_{flag}") == "true" for flag in FLAGS},
+    )
+
+
+def _barrier(said: Mapping[str, str]) -> Barrier | None:
     if "ce_aftersubject" not in said:
         return None
     return Barrier(subject=said["ce_aftersubject"], sequence=int(said["ce_aftersequence"]))

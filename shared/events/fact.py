@@ -42,3 +42,10 @@ class Fact(Part):
     def concerns(self) -> tuple[str, ...]:
         """Patients beside the subject whose rows an effect may touch; they are locked together, in id order."""
         return ()
+
+
+class Unheard(Fact):
+    """In place of the value of an event that its reader has no use for: it only moves the reader's place."""
+
+
+UNHEARD = Unheard()

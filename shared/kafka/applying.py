@@ -9,9 +9,10 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from shared.events import AnyEvent, Draft, Topic
+from shared.events import AnyEvent, Draft, Topic, Unheard
 from shared.events.operations import RepublishRequested
 from shared.kafka import store
+from shared.kafka.records import Hearing
 from shared.kafka.sequence import Mark, Verdict, judge, reached
 from shared.kafka.store import Block, Parked, StreamKey
 from shared.postgres import Transaction
@@ -115,6 +116,7 @@ class Applier:
     consumer: str
     service: str
     handlers: Mapping[Topic, Handler]
+    hearing: Hearing
     joins_late: bool = False
 
     async def apply(self, tx: Transaction, batch: Sequence[Parked]) -> Sorted:
@@ -132,7 +134,8 @@ class Applier:
         """Hands each topic's events, in order, to its handler."""
         by_topic: dict[str, list[AnyEvent]] = {}
         for event in events:
-            by_topic.setdefault(event.topic, []).append(event)
+            if not isinstance(event.fact, Unheard):
+                by_topic.setdefault(event.topic, []).append(event)
         for topic, heard in by_topic.items():
             handler = self.handlers.get(Topic(topic))
             if handler:

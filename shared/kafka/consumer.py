@@ -6,7 +6,7 @@ else parks that patient's key. Positions in PostgreSQL are the truth; Kafka's ow
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -22,14 +22,15 @@ from shared.kafka.applying import Applier, Handler
 from shared.kafka.draining import Drainer
 from shared.kafka.failures import TRANSIENT, FencedError, ParkingLimit, is_transient
 from shared.kafka.leaving import leave
-from shared.kafka.log import log_id
+from shared.kafka.log import LogWatch
 from shared.kafka.progress import Progress
-from shared.kafka.records import Item, Record, packed_headers, read
+from shared.kafka.records import Hearing, Item, Record
 from shared.kafka.republish import publish_again
 from shared.kafka.sequence import Mark
 from shared.kafka.settings import HEARTBEAT_MS, SESSION_TIMEOUT_MS, KafkaSettings
 from shared.kafka.store import Block
 from shared.postgres import Database
+from shared.postgres.outbox import pack_headers
 from shared.telemetry import describe_error, log
 
 if TYPE_CHECKING:
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
 
 BATCH = 500
 # Below this many events a batch is followed by a pause: what comes meanwhile shares the next transaction.
-FULL = 100
+FULL = BATCH // 2
 GATHER_S = 0.03
+POLL_MS = 1_000
+ALL_TYPES: Mapping[Topic, Collection[str]] = {}
 RETRY_HEAD_S = 15.0
 LONGEST_WAIT_S = 5.0
 LOG_CHECK_S = 2.0
@@ -59,7 +62,12 @@ class Consumer:
         instance: str = "0",
         joins_late: bool = False,
         stuck_after_s: float = 60.0,
+        hears: Mapping[Topic, Collection[str]] = ALL_TYPES,
+        gather_s: float = GATHER_S,
     ) -> None:
+        """`hears`: of these topics only these types matter, see Hearing. `gather_s`: seconds of pause after a small
+        batch.
+        """
         self.name = name
         self.database = database
         self.handlers: dict[Topic, Handler] = {Topic.REPUBLISH: publish_again, **handlers}
@@ -68,7 +76,10 @@ class Consumer:
         self._kafka = kafka
         self._instance = instance
         self._stuck_after_s = stuck_after_s
-        self._applier = Applier(name, database.service, self.handlers, joins_late)
+        self._gather_s = gather_s
+        self._hearing = Hearing(hears)
+        self._log = LogWatch(kafka)
+        self._applier = Applier(name, database.service, self.handlers, self._hearing, joins_late)
         self.drainer = Drainer(database, self._applier)
         self._limit = ParkingLimit()
         self._log_id = ""
@@ -77,16 +88,19 @@ class Consumer:
 
     async def run(self) -> None:
         """Consumes until cancelled. Raises StuckError when only a fresh process can go on."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self.drainer.run())
-            tasks.create_task(self.progress.watch(self._stuck_after_s))
-            tasks.create_task(self._follow_logs())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self.drainer.run())
+                tasks.create_task(self.progress.watch(self._stuck_after_s))
+                tasks.create_task(self._follow_logs())
+        finally:
+            await self._log.close()
 
     async def _follow_logs(self) -> None:
         """One consumer per log: an in-memory broker that restarts has a new one, and old offsets mean nothing in it."""
         while True:
             try:
-                self._log_id = await log_id(self._kafka)
+                self._log_id = await self._log.log_id()
                 await self._consume()
             except FencedError:
                 log.warning("consumer.fenced", consumer=self.name)
@@ -124,17 +138,16 @@ class Consumer:
         check_at = time.monotonic() + LOG_CHECK_S
         while True:
             self._resume(consumer)
-            found = await consumer.getmany(timeout_ms=200, max_records=BATCH)
-            records = [record for batch in found.values() for record in batch]
-            records = [record for record in records if self._owns(record)]
+            found = await consumer.getmany(timeout_ms=POLL_MS, max_records=BATCH)
+            records = [record for batch in found.values() for record in batch if self._owns(record)]
             if records:
                 await self._take(consumer, records)
                 await self._commit(consumer, records)
-                if len(records) < FULL:
-                    await asyncio.sleep(GATHER_S)
             self._measure(consumer)
+            if 0 < len(records) < FULL:
+                await asyncio.sleep(self._gather_s)
             if time.monotonic() >= check_at and not records:
-                if await log_id(self._kafka) != self._log_id:
+                if await self._log.log_id() != self._log_id:
                     log.warning("consumer.log_changed", consumer=self.name)
                     return
                 check_at = time.monotonic() + LOG_CHECK_S
@@ -171,7 +184,7 @@ class Consumer:
             self._paused.pop(place, None)
 
     async def _take(self, consumer: AIOKafkaConsumer, records: Sequence[Record]) -> None:
-        items = [read(record) for record in records]
+        items = [self._hearing.read(record) for record in records]
         self._limit.saw(time.monotonic(), len({item.parked.event.subject for item in items if item.parked}))
         await self._apply(consumer, items)
 
@@ -216,7 +229,7 @@ class Consumer:
             if item.unreadable:
                 record = item.record
                 place = (record.topic, record.partition, self._log_id, record.offset)
-                await store.bury(connection, self.name, place, item.unreadable, packed_headers(record), record.value)
+                await store.bury(connection, self.name, place, item.unreadable, _as_text(record.headers), record.value)
                 metrics.DEAD_LETTERS.labels(self.name).inc()
 
     async def _settle(
@@ -286,6 +299,11 @@ class Consumer:
         self.progress.measure({place: end for place, end in ends.items() if end is not None})
         for topic, behind in self.progress.lag.items():
             metrics.CONSUMER_LAG.labels(self.name, topic).set(behind)
+
+
+def _as_text(headers: Sequence[tuple[str, bytes]]) -> bytes:
+    """Of a record that is no event, whose headers may be anything."""
+    return pack_headers([(name, raw.decode(errors="replace").encode()) for name, raw in headers])
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 
 import asyncpg
 
-from shared.events import UnreadableEventError, read_event
 from shared.kafka import parked_store, store
 from shared.kafka.applying import Applier, barrier_of, concerned, obstacle, stream_of
 from shared.kafka.failures import is_transient
@@ -163,13 +162,14 @@ class Drainer:
         """One transaction. What came to be parked after the first look waits for the next: its locks are not held."""
         consumer, connection = self._applier.consumer, tx.connection
         seen = await parked_store.oldest(connection, consumer, keys, each)
-        events = [_head(row).parked.event for row in seen]
+        heads = {row.id: self._head(row) for row in seen}
+        events = [head.parked.event for head in heads.values()]
         barriers = [barrier[0] for event in events if (barrier := barrier_of(event))]
         subjects = {*keys, *concerned(events)}
         known = await store.take_up(tx, consumer, subjects, keys, {*map(stream_of, events), *barriers})
         held = await parked_store.hold(connection, consumer, keys)
         rows = [row for row in await parked_store.still_there(connection, seen) if row.subject in held]
-        plan = plan_release(_by_subject(rows), known.marks, each=each, joins_late=self._applier.joins_late)
+        plan = plan_release(_by_subject(rows, heads), known.marks, each=each, joins_late=self._applier.joins_late)
         await self._applier.handle(tx, [parked.event for parked in plan.apply])
         if plan.marks:
             await store.settle(connection, consumer, plan.marks)
@@ -189,21 +189,18 @@ class Drainer:
             await tx.lock(stale)
             waiting = await parked_store.asked(tx.connection, consumer, stale)
             rows = await parked_store.oldest(tx.connection, consumer, waiting, 1)
-            events = [_head(row).parked.event for row in rows]
+            events = [self._head(row).parked.event for row in rows]
             known = await store.marks(tx.connection, consumer, set(map(stream_of, events)))
             missing = [e for e in events if judge(e, known.get(stream_of(e)), joins_late=False) is Verdict.GAP]
             await tx.publish([self._applier.ask_again(event, known.get(stream_of(event))) for event in missing])
 
+    def _head(self, row: Row) -> Head:
+        headers = unpack_headers(row.headers)
+        return Head(row.id, Parked(self._applier.hearing.event(row.topic, headers, row.value), headers, row.value))
 
-def _by_subject(rows: Iterable[Row]) -> dict[str, list[Head]]:
-    heads: dict[str, list[Head]] = {}
+
+def _by_subject(rows: Iterable[Row], heads: Mapping[int, Head]) -> dict[str, list[Head]]:
+    found: dict[str, list[Head]] = {}
     for row in rows:
-        heads.setdefault(row.subject, []).append(_head(row))
-    return heads
-
-
-def _head(row: Row) -> Head:
-    event = read_event(row.topic, unpack_headers(row.headers), row.value)
-    if event is None:
-        raise UnreadableEventError("the type of a parked event is unknown here")
-    return Head(row.id, Parked(event, row.headers, row.value))
+        found.setdefault(row.subject, []).append(heads[row.id])
+    return found

@@ -5,25 +5,49 @@ from collections.abc import Iterable, Mapping, Sequence
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
-from shared.kafka.leaving import leave
+from shared.kafka.leaving import end, leave
 from shared.kafka.settings import KafkaSettings
 
 FETCH_WAIT_MS = 100
 FETCHES = 20
 
 
-async def log_id(kafka: KafkaSettings) -> str:
-    """The cluster's id. An in-memory broker gets a new one at each start, since its log is then a new one.
+class LogWatch:
+    """Tells which log the broker has now, over a connection that is kept: it is asked every few seconds.
 
-    Raises aiokafka.errors.KafkaError or OSError when the broker does not answer.
+    The log's id is the cluster's: an in-memory broker gets a new one at each start, since its log is then a new one.
     """
-    admin = AIOKafkaAdminClient(**kafka.client_arguments(), request_timeout_ms=5_000)
+
+    def __init__(self, kafka: KafkaSettings) -> None:
+        self._kafka = kafka
+        self._admin: AIOKafkaAdminClient | None = None
+
+    async def log_id(self) -> str:
+        """Raises aiokafka.errors.KafkaError or OSError when the broker does not answer; asking again connects anew."""
+        try:
+            if self._admin is None:
+                self._admin = AIOKafkaAdminClient(**self._kafka.client_arguments(), request_timeout_ms=5_000)
+                await self._admin.start()
+            # No topics: the public way to ask brings all of them along, each time.
+            cluster = await self._admin._get_cluster_metadata([])  # noqa: SLF001
+        except BaseException:
+            await self.close()
+            raise
+        return str(cluster.cluster_id)
+
+    async def close(self) -> None:
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            await end(type(admin).__name__, admin.close())
+
+
+async def log_id(kafka: KafkaSettings) -> str:
+    """Which log the broker has now, asked once. Raises aiokafka.errors.KafkaError or OSError."""
+    watch = LogWatch(kafka)
     try:
-        await admin.start()
-        cluster = await admin.describe_cluster()
+        return await watch.log_id()
     finally:
-        await admin.close()
-    return str(cluster["cluster_id"])
+        await watch.close()
 
 
 async def ends(kafka: KafkaSettings, places: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], int]:

@@ -1,11 +1,10 @@
 """Records as they come from Kafka, read as events."""
 
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
-from shared.events import UnreadableEventError, read_event
+from shared.events import BY_TYPE, AnyEvent, Topic, UnreadableEventError, read_event
 from shared.kafka.store import Parked
 
 Record = Any
@@ -25,18 +24,35 @@ class Item:
         return self.record.topic, self.record.partition
 
 
-def packed_headers(record: Record) -> bytes:
-    return orjson.dumps({name: raw.decode(errors="replace") for name, raw in record.headers})
+class Hearing:
+    """Which types of events a reader has a use for, by topic; of a topic that is not named, all.
 
+    The others only count: their values are not read, and no handler is called for them.
+    """
 
-def read(record: Record) -> Item:
-    """The event in a record; a record that is none is kept as a dead letter, one of an unknown type is passed over."""
-    try:
-        event = read_event(record.topic, record.headers, record.value)
-    except UnreadableEventError as wrong:
-        return Item(record, None, unreadable=str(wrong))
-    except UnicodeDecodeError:
-        return Item(record, None, unreadable="a header is not text")
-    if event is None:
-        return Item(record, None)
-    return Item(record, Parked(event, packed_headers(record), record.value or b""))
+    def __init__(self, types: Mapping[Topic, Collection[str]]) -> None:
+        self._types = {topic.value: frozenset(heard) for topic, heard in types.items()}
+
+    def event(self, topic: str, headers: Iterable[tuple[str, bytes]], value: bytes | None) -> AnyEvent:
+        """Raises UnreadableEventError, UnicodeDecodeError."""
+        heard = self._types.get(topic)
+        event = read_event(topic, headers, value, skips=lambda kind: heard is not None and kind not in heard)
+        if event is None:
+            raise UnreadableEventError("the type is unknown")
+        return event
+
+    def read(self, record: Record) -> Item:
+        """The event in a record; a record that is none is kept as a dead letter."""
+        try:
+            event = self.event(record.topic, record.headers, record.value)
+        except UnreadableEventError as wrong:
+            return Item(record, None, unreadable=None if self._is_unknown(record) else str(wrong))
+        except UnicodeDecodeError:
+            return Item(record, None, unreadable="a header is not text")
+        return Item(record, Parked(event, record.headers, record.value or b""))
+
+    @staticmethod
+    def _is_unknown(record: Record) -> bool:
+        """Whether the record is of a type that this reader cannot know: a newer writer may name other attributes."""
+        kinds = [raw.decode() for name, raw in record.headers if name == "ce_type"]
+        return bool(kinds) and kinds[0] not in BY_TYPE

@@ -24,7 +24,7 @@ from shared import metrics
 from shared.kafka import relay_store
 from shared.kafka.gauges import gauge
 from shared.kafka.leaving import leave
-from shared.kafka.log import ends, log_id
+from shared.kafka.log import LogWatch, ends
 from shared.kafka.relay_store import Published, Row
 from shared.kafka.settings import KafkaSettings
 from shared.postgres import Database
@@ -37,9 +37,10 @@ if TYPE_CHECKING:
 WAVE = 2_000
 # Below the 1 MB that brokers take by default.
 BATCH_BYTES = 900_000
-POLL_S = 0.2
-# Waves begin no closer together than this: one for each small transaction would take more of the service's time than
-# the transactions do, and an event waits here for a hundredth of a second at most.
+# A transaction of this process wakes the relay; only what another process said is found by looking.
+POLL_S = 1.0
+# Waves begin no closer together than this, unless told otherwise: one for each small transaction would take more of the
+# service's time than the transactions do, and an event waits here for so long at most.
 WAVE_EVERY_S = 0.025
 STAND_BY_S = 1.0
 LOG_CHECK_S = 2.0
@@ -70,18 +71,25 @@ class RelayState:
 class Relay:
     """Publishes one service's outbox."""
 
-    def __init__(self, *, database: Database, kafka: KafkaSettings, instance: str = "0") -> None:
+    def __init__(
+        self, *, database: Database, kafka: KafkaSettings, instance: str = "0", wave_every_s: float = WAVE_EVERY_S
+    ) -> None:
         self.database = database
         self.state = RelayState()
         self._kafka = kafka
+        self._log = LogWatch(kafka)
         self._instance = instance
+        self._wave_every_s = wave_every_s
 
     async def run(self) -> None:
         """Publishes until cancelled; what fails is logged, and begun again."""
-        async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._maintain())
-            tasks.create_task(gauge(self.database))
-            tasks.create_task(self._lead())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._maintain())
+                tasks.create_task(gauge(self.database))
+                tasks.create_task(self._lead())
+        finally:
+            await self._log.close()
 
     async def _lead(self) -> None:
         while True:
@@ -121,7 +129,7 @@ class Relay:
                 raise
 
     async def _publish(self, connection: "Connection") -> None:
-        current = await log_id(self._kafka)
+        current = await self._log.log_id()
         await self._open(current)
         producer = AIOKafkaProducer(
             **self._kafka.client_arguments(),
@@ -164,7 +172,7 @@ class Relay:
                 with metrics.RELAY_WAVE_SECONDS.time():
                     await self._send(connection, producer, current, rows)
                 if len(rows) < WAVE:
-                    await asyncio.sleep(began + WAVE_EVERY_S - clock())
+                    await asyncio.sleep(began + self._wave_every_s - clock())
                 continue
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.database.published.wait(), POLL_S)
@@ -174,7 +182,7 @@ class Relay:
 
     async def _check_log(self, current: str) -> None:
         await relay_store.beat(self.database.pool, self._instance)
-        if await log_id(self._kafka) != current:
+        if await self._log.log_id() != current:
             raise LogChangedError
 
     async def _send(

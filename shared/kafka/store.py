@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from shared.events import AnyEvent
 from shared.kafka.sequence import Mark
+from shared.postgres.outbox import pack_headers
 
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection, Transaction
@@ -121,7 +122,7 @@ class Parked:
     """An event as it came: parked events are read anew when they are released."""
 
     event: AnyEvent
-    headers: bytes
+    headers: Sequence[tuple[str, bytes]]
     value: bytes
 
 
@@ -192,7 +193,7 @@ async def block(connection: "Connection", consumer: str, subject: str, why: Bloc
 
 async def park(connection: "Connection", consumer: str, parked: Sequence[Parked]) -> None:
     rows = [
-        (e.subject, e.source, e.topic, e.epoch, e.sequence, e.id, e.type, p.headers, p.value)
+        (e.subject, e.source, e.topic, e.epoch, e.sequence, e.id, e.type, pack_headers(p.headers), p.value)
         for p in parked
         for e in (p.event,)
     ]

@@ -23,7 +23,7 @@ def parked(
         sequence=sequence, epoch=epoch, correlation_id="c", causation_id="c", version=1, traceparent=None,
         after=after, fact=FeedCounted(feed=subject, minute=NOW, total=sequence),
     )  # fmt: skip
-    return Head(row, Parked(event, b"", b""))
+    return Head(row, Parked(event, (), b""))
 
 
 def stream(subject: str = "p", topic: str = FEEDS) -> StreamKey:

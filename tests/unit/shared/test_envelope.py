@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from shared.events import FACTS, Barrier, Draft, UnreadableEventError, headers_of, read_event, uuid7
+from shared.events import FACTS, UNHEARD, Barrier, Draft, UnreadableEventError, headers_of, read_event, uuid7
 from shared.events.operations import FeedCounted
 
 NOW = datetime(2026, 3, 6, 15, 0, tzinfo=timezone(timedelta(hours=-6)))
@@ -34,6 +34,20 @@ def test_the_sequence_sorts_as_text() -> None:
 
 def test_an_unknown_type_is_nothing_to_do() -> None:
     assert read_event("t", [("ce_type", b"care.newer.thing.v1")], b"{}") is None
+
+
+def test_a_type_that_a_reader_skips_is_counted_and_its_value_not_read() -> None:
+    headers = headers_of(draft(), source="s", sequence=3, epoch=1, recorded=NOW)
+    event = read_event("care.feeds.v1", headers, b"not JSON", skips=lambda kind: kind == FeedCounted.TYPE)
+    assert event is not None
+    assert (event.sequence, event.fact) == (3, UNHEARD)
+
+
+def test_a_reader_that_counts_counts_a_type_it_does_not_know_too() -> None:
+    headers = [*headers_of(draft(), source="s", sequence=3, epoch=1, recorded=NOW), ("ce_type", b"care.newer.thing.v1")]
+    event = read_event("t", headers, b"{}", skips=lambda _: False)
+    assert event is not None
+    assert (event.type, event.sequence, event.fact) == ("care.newer.thing.v1", 3, UNHEARD)
 
 
 @pytest.mark.parametrize("missing", ["ce_type", "ce_id", "ce_subject", "ce_patientsequence", "ce_time"])

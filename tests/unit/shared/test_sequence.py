@@ -56,7 +56,7 @@ class Reader:
         self.effects: list[tuple[str, int]] = []
 
     def take(self, batch: list[AnyEvent]) -> None:
-        fate = sort_batch([Parked(event, b"", b"") for event in batch], self.marks, self.blocked, joins_late=False)
+        fate = sort_batch([Parked(event, (), b"") for event in batch], self.marks, self.blocked, joins_late=False)
         self.effects += [(event.subject, event.sequence) for event in fate.fresh]
         self.marks |= fate.marks
         self.parked += fate.parked
@@ -90,16 +90,16 @@ def test_any_order_and_repetition_has_each_effect_once_in_order(
 
 def test_a_merge_waits_for_the_retired_patient_and_is_held_with_that_reason() -> None:
     merge = numbered(1, "survivor", after=Barrier(subject="retired", sequence=2))
-    fate = sort_batch([Parked(merge, b"", b"")], {}, {}, joins_late=False)
+    fate = sort_batch([Parked(merge, (), b"")], {}, {}, joins_late=False)
     assert [p.event for p in fate.parked] == [merge]
     assert fate.blocks["survivor"].reason == "awaiting-merge"
     known = {stream_of(numbered(2, "retired")): Mark(1, 2)}
-    assert sort_batch([Parked(merge, b"", b"")], known, {}, joins_late=False).fresh == [merge]
+    assert sort_batch([Parked(merge, (), b"")], known, {}, joins_late=False).fresh == [merge]
 
 
 def test_both_halves_of_a_merge_in_one_batch_apply_in_order() -> None:
     batch = [numbered(1, "retired"), numbered(1, "survivor", after=Barrier(subject="retired", sequence=1))]
-    fate = sort_batch([Parked(event, b"", b"") for event in batch], {}, {}, joins_late=False)
+    fate = sort_batch([Parked(event, (), b"") for event in batch], {}, {}, joins_late=False)
     assert fate.fresh == batch
 
 
@@ -107,13 +107,13 @@ def test_a_survivors_events_come_behind_what_they_wait_for_whatever_partition_wa
     survivor = [numbered(1, "survivor", after=Barrier(subject="retired", sequence=2)), numbered(2, "survivor")]
     retired = [numbered(1, "retired"), numbered(2, "retired")]
     batch = [*survivor, numbered(1, "another"), *retired]
-    fate = sort_batch([Parked(event, b"", b"") for event in batch], {}, {}, joins_late=False)
+    fate = sort_batch([Parked(event, (), b"") for event in batch], {}, {}, joins_late=False)
     assert fate.fresh == [batch[2], *retired, *survivor]
     assert not fate.parked
 
 
 def test_events_behind_a_parked_one_are_parked_without_a_reason_of_their_own() -> None:
-    fate = sort_batch([Parked(numbered(n), b"", b"") for n in (1, 2)], {}, {"p": "failed"}, joins_late=False)
+    fate = sort_batch([Parked(numbered(n), (), b"") for n in (1, 2)], {}, {"p": "failed"}, joins_late=False)
     assert len(fate.parked) == 2
     assert not fate.blocks
     assert not fate.awaited
