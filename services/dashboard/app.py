@@ -12,7 +12,7 @@ from services.dashboard.api import api_router
 from services.dashboard.consumers import HANDLERS
 from services.dashboard.forgetting import forget_old_events
 from services.dashboard.live import Hub, live_router
-from services.dashboard.pages import board, deliveries, feeds, identity, messages, pipeline, transition
+from services.dashboard.pages import board, connect, deliveries, feeds, identity, messages, pipeline, transition
 from services.dashboard.pages.mistakes import install_pages_for_problems
 from services.dashboard.pages.page import STATIC, Console, make_templates
 from services.dashboard.peers import Peers
@@ -27,7 +27,7 @@ SERVICE = "dashboard"
 CANCEL_AGAIN_S = 1.0
 # Small batches begin no closer together: a page is told of changes no more often anyway.
 GATHER_S = 0.25
-PAGES = (board, transition, feeds, pipeline, deliveries, messages, identity)
+PAGES = (board, transition, feeds, connect, pipeline, deliveries, messages, identity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,7 @@ async def build(settings: Settings) -> Service:
         settings=settings.http,
         routers=routers,
         session_cookie=SESSION_COOKIE,
+        body_limits={"/connect": connect.UPLOAD_BYTES},
     )
     app.mount("/static", StaticFiles(STATIC), name="static")
     app.state.console = Console(database, Peers(settings.services.named(), http), http, settings, make_templates())

@@ -1,7 +1,7 @@
 """The other services, asked with the console user's own token: the console can do nothing that its user may not."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -12,6 +12,7 @@ from shared.http import Problem
 from shared.telemetry import current_traceparent, log
 
 TIMEOUT = aiohttp.ClientTimeout(total=10, connect=2)
+UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=600, connect=2, sock_read=60)
 JSON = Mapping[str, Any]
 
 
@@ -39,6 +40,33 @@ class Peers:
     async def post(self, service: str, path: str, token: str, body: JSON | None = None, key: str | None = None) -> Any:
         """As get; `key` is an Idempotency-Key, for what must not happen twice when it is sent twice."""
         return read_answer(service, *await self._ask("POST", service, path, token, body=body or {}, key=key))
+
+    async def upload(
+        self, service: str, path: str, token: str, content: bytes, configuration: str
+    ) -> AsyncIterator[Any]:
+        """Sends a file; yields what the service says line by line while it reads it. Raises Problem as get."""
+        form = aiohttp.FormData()
+        form.add_field("file", content, filename="messages")
+        form.add_field("configuration", configuration)
+        headers = {"authorization": f"Bearer {token}", "accept": "application/x-ndjson"}
+        try:
+            async with self._session.post(
+                self.addresses[service] + path,
+                headers=headers,
+                data=form,
+                timeout=UPLOAD_TIMEOUT,
+                allow_redirects=False,
+            ) as answer:
+                if not _is_success(answer.status):
+                    read_answer(service, answer.status, await answer.read())
+                rest = b""
+                async for part in answer.content.iter_any():
+                    *lines, rest = (rest + part).split(b"\n")
+                    for line in lines:
+                        yield orjson.loads(line)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.warning("service does not answer", source=service, exc_info=error)
+            raise Problem(503, f"{service} does not answer", slug="service-away") from None
 
     async def from_all(self, path: str, token: str) -> dict[str, Any]:
         """The same question to every service at once. A service that fails answers with its Problem."""

@@ -18,11 +18,14 @@ from services.intake.feed_book import FeedBook
 from services.intake.feed_file import read_feeds_file
 from services.intake.feeds_api import feeds_router
 from services.intake.fhir.api import BUNDLE_BYTES, fhir_router
+from services.intake.files_api import files_router
+from services.intake.folder import WatchedFolder
 from services.intake.identity.api import identity_router
 from services.intake.identity.linking import link_certain
 from services.intake.identity.match_api import match_router
 from services.intake.identity.matching import Matching
 from services.intake.identity.weights import read_weights
+from services.intake.incoming_files import IncomingFiles
 from services.intake.log_api import log_router
 from services.intake.mllp import Listener
 from services.intake.receiving import Reception
@@ -56,6 +59,7 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
     release = Release(database, corrector, reception)
     identity = settings.identity
     matching = Matching(database, read_weights(identity.weights_file), auto_link=identity.auto_link)
+    files = IncomingFiles(database, feeds, reception, seal)
     listener = Listener(settings.mllp, feeds, reception)
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
     # Intake hears nothing but requests to publish again.
@@ -80,6 +84,7 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
             fhir_router(feeds, reception),
             events_router(database, feeds, reception),
             trials_router(feeds),
+            files_router(database, feeds, files),
             operations_router(
                 database,
                 consumer=consumer,
@@ -89,7 +94,7 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
             ),
         ],
         ready=[Check("store", store_takes_messages)],
-        body_limits={"/fhir/": BUNDLE_BYTES, "/trials/": FILE_BYTES},
+        body_limits={"/fhir/": BUNDLE_BYTES, "/trials/": FILE_BYTES, "/files": settings.files.max_bytes},
     )
     app.state.listener, app.state.database = listener, database
 
@@ -102,6 +107,9 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
     async def keep_unknown() -> None:
         await keep_unknown_codes(database, feeds.unknown)
 
+    watching = []
+    if settings.files.folder:
+        watching.append(WatchedFolder(settings.files, settings.files.folder, files, database).run)
     counting = Counting(database, feeds)
 
     async def match() -> None:
@@ -118,6 +126,8 @@ async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitabl
         runs.run,
         release.run,
         match,
+        files.run,
+        *watching,
     ]
 
 

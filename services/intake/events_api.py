@@ -20,7 +20,7 @@ from shared.postgres import Database
 Sender = Annotated[Caller, allow(Role.INTEGRATION)]
 FeedName = Annotated[str, Path(max_length=100)]
 IdempotencyKey = Annotated[
-    str, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")
+    str, Header(alias="idempotency-key", min_length=1, max_length=200, pattern=r"^[\x21-\x7e]+$")
 ]
 
 

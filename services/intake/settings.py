@@ -70,6 +70,18 @@ class IdentitySettings(BaseModel):
     auto_link: bool = Field(default=True, description="Link certain pairs at once; if not, a person decides each.")
 
 
+class FilesSettings(BaseModel):
+    """Files of messages: by upload always, from a watched folder where one is set."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    folder: Path | None = Field(default=None, description="Folder watched for files of messages; none: uploads only.")
+    look_every_s: float = Field(
+        default=2.0, gt=0, description="Time between two looks; a file unchanged between two of them is taken."
+    )
+    max_bytes: int = Field(default=32 * 1024 * 1024, ge=1024, description="Largest file taken, in bytes.")
+
+
 class Settings(BaseSettings):
     model_config = environment("INTAKE_")
 
@@ -79,6 +91,7 @@ class Settings(BaseSettings):
     http: HttpSettings = Field(default=HttpSettings(port=8081), description="HTTP API.")
     mllp: MllpSettings = Field(default=MllpSettings(), description="MLLP listener.")
     identity: IdentitySettings = Field(default=IdentitySettings(), description="Matching of patients.")
+    files: FilesSettings = Field(default=FilesSettings(), description="Files of messages.")
     feeds_file: Path = Field(default=Path("deploy/feeds.yaml"), description="The feeds: senders, zones, code maps.")
     messages_kept_days: int = Field(
         default=365, ge=1, description="Days that messages are kept; a day with a held one is kept until it is decided."

@@ -40,6 +40,7 @@ NAVIGATION: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("/", "Board", (*CARE, *OPS)),
     ("/work", "My work", CARE),
     ("/feeds", "Feeds", PIPELINE),
+    ("/connect", "Connect a feed", (Role.INTEGRATION,)),
     ("/pipeline", "Pipeline", OPS),
     ("/parked", "Parked", OPS),
     ("/deliveries", "Deliveries", OPS),

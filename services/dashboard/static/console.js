@@ -238,3 +238,48 @@ document.addEventListener("keydown", (event) => {
   const act = KEYS[event.key];
   if (act) { event.preventDefault(); act(); }
 });
+
+const trying = document.querySelector("form[data-try]");
+trying?.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const shown = trying.querySelector(".trying");
+  const bar = shown.querySelector("progress");
+  const words = shown.querySelector("[role=status]");
+  const mistake = document.querySelector("[data-mistake]");
+  const button = trying.querySelector("button");
+  const take = (line) => {
+    if (!line.trim()) return;
+    const said = JSON.parse(line);
+    if (said.of) { bar.max = said.of; bar.value = said.done; words.textContent = `${said.done} of ${said.of} messages`; }
+    if (said.mistake) { mistake.textContent = said.mistake; mistake.hidden = false; }
+    if (said.html) {
+      document.getElementById("report").innerHTML = said.html;
+      trying.elements.configuration.value = said.configuration;
+      document.getElementById("score-title").scrollIntoView({ block: "start" });
+    }
+  };
+  button.disabled = true;
+  shown.hidden = false;
+  mistake.hidden = true;
+  words.textContent = "uploading";
+  try {
+    const answer = await fetch(trying.action, {
+      method: "POST", body: new FormData(trying), headers: { accept: "application/x-ndjson" },
+    });
+    if (!answer.ok) throw new Error(`refused (${answer.status})`);
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      const lines = (rest + part.value).split("\n");
+      rest = lines.pop();
+      lines.forEach(take);
+    }
+    take(rest);
+  } catch (error) {
+    mistake.textContent = `The file could not be tried: ${error.message}.`;
+    mistake.hidden = false;
+  } finally {
+    button.disabled = false;
+    shown.hidden = true;
+  }
+});

@@ -1,7 +1,8 @@
 """From the body of a FHIR request to an arrival: what HL7 messages become, by the same rules and into the same log."""
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -9,17 +10,27 @@ import orjson
 
 from services.intake.arrival import Arrival
 from services.intake.codes import NO_IDENTITY
+from services.intake.context import sortable
 from services.intake.feeds import Feed, FeedDirectory
-from services.intake.fhir import codes, people, visit
-from services.intake.fhir.graph import Found, Graph, Issue, UnreadableError, read_resource
-from services.intake.fhir.resources import Encounter, MessageBundle, MessageHeader, Patient
+from services.intake.fhir import codes, followups, people, referrals, visit
+from services.intake.fhir.graph import Found, Graph, Issue, UnreadableError, logical_id, read_resource
+from services.intake.fhir.resources import Encounter, MessageBundle, MessageHeader, Patient, Reference
+from services.intake.fhir.telling import Telling, Told
 from services.intake.fhir.times import Moments
 from services.intake.message import AdtMessage, Heading, OrderKey, Outcome, Reason, StayFact, Verdict
 from services.intake.triggers import MERGES, PATIENT_ONLY, RANKS
 from shared.events import uuid7
+from shared.events.people import Identifier
 
-FURTHEST_AHEAD = timedelta(days=1)
-FOCUSES = ("Encounter",)
+STATING: Mapping[str, Callable[[Found, Telling], Told]] = {
+    "Appointment": followups.read_appointment,
+    "Observation": followups.read_observation,
+    "DocumentReference": followups.read_document,
+    "ServiceRequest": referrals.read_request,
+    "Task": referrals.read_task,
+}
+FOCUSES = ("Encounter", *STATING)
+_SUBJECTS = {"Appointment": "participant", "Task": "for"}
 _FAILED = Verdict(Outcome.HELD, reason=Reason.RULE_FAILED)
 
 
@@ -138,6 +149,10 @@ def _apply(arrival: Arrival, request: Request, feed: Feed, feeds: FeedDirectory)
     """Fills in what the rules need; answers the verdict where reading alone decides."""
     if request.focus.type not in FOCUSES:
         return Verdict(Outcome.SKIPPED, reason=Reason.UNSUPPORTED_TYPE)
+    if request.focus.type in STATING:
+        arrival.adt = _stating(arrival, request, feed)
+        arrival.doubts = arrival.adt.doubts
+        return None
     encounter = read_resource(request.focus, Encounter)
     if request.event:
         trigger = codes.trigger_of_event(request.event, visit.class_of(encounter, feed, feeds))
@@ -150,21 +165,64 @@ def _apply(arrival: Arrival, request: Request, feed: Feed, feeds: FeedDirectory)
     return None
 
 
+def _stating(arrival: Arrival, request: Request, feed: Feed) -> AdtMessage:
+    """A resource that is about no stay's course. Encounters say who a patient is; this fills in what is not known."""
+    moments = Moments(arrival.received, feed.zone)
+    sent = moments.read_past("sent", request.sent)
+    written = sent.at if sent else arrival.received
+    digest = arrival.digest.hex()[:16]
+    telling = Telling(feed, request.graph, moments, written, request.control_id, digest)
+    told = STATING[request.focus.type](request.focus, telling)
+    patient = request.graph.get(told.subject, Patient)
+    known_by = _known_by(patient, told.subject, feed, request.focus)
+    return AdtMessage(
+        trigger=request.focus.type,
+        order=OrderKey("", sortable(written), 0, request.control_id, digest),
+        occurred=written,
+        identifiers=known_by,
+        demographics=people.demographics(patient, known_by, feed) if patient else {},
+        visit=_visit_referred(told, request.graph, feed),
+        fact=None,
+        doubts=tuple(dict.fromkeys(moments.doubts)),
+        statements=told.statements,
+    )
+
+
+def _visit_referred(told: Told, graph: Graph, feed: Feed) -> Identifier | None:
+    """The stay that a reference means: by its visit number, else by the Encounter's id."""
+    reference = told.encounter
+    if reference is None:
+        return None
+    sent = graph.get(reference, Encounter)
+    if sent:
+        return visit.visit_of(sent, feed)
+    if reference.identifier and reference.identifier.value:
+        authority = people.authority_of(reference.identifier.system, feed)
+        return Identifier(authority=authority, type="VN", value=reference.identifier.value.strip())
+    number = logical_id(reference)
+    return Identifier(authority=f"{feed.name} FHIR", type=people.LOGICAL, value=number) if number else None
+
+
+def _known_by(patient: Patient | None, subject: Reference | None, feed: Feed, focus: Found) -> tuple[Identifier, ...]:
+    known_by = people.identifiers(patient, subject, feed)
+    if not known_by or known_by[0].type in NO_IDENTITY:
+        place = f"{focus.path}.{_SUBJECTS.get(focus.type, 'subject')}"
+        raise UnreadableError([Issue("error", "required", place, "names no patient with an identifier")])
+    return known_by
+
+
 def _adt(arrival: Arrival, request: Request, encounter: Encounter, trigger: str, feeds: FeedDirectory) -> AdtMessage:
     feed = arrival.feed
     assert feed is not None  # noqa: S101  (a FHIR request names its feed)
     patient = request.graph.get(encounter.subject, Patient)
-    known_by = people.identifiers(patient, encounter.subject, feed)
-    if not known_by or known_by[0].type in NO_IDENTITY:
-        place = f"{request.focus.path}.subject"
-        raise UnreadableError([Issue("error", "required", place, "names no patient with an identifier")])
+    known_by = _known_by(patient, encounter.subject, feed, request.focus)
     moments = Moments(arrival.received, feed.zone)
     said = visit.said_of(encounter, patient, request.graph, feed, feeds, moments)
-    sent = moments.read("sent", request.sent, FURTHEST_AHEAD)
+    sent = moments.read_past("sent", request.sent)
     written = sent.at if sent else arrival.received
     key = OrderKey(
-        recorded=_sortable(written),
-        sent=_sortable(written),
+        recorded=sortable(written),
+        sent=sortable(written),
         rank=RANKS[trigger],
         control_id=request.control_id,
         digest=arrival.digest.hex()[:16],
@@ -193,7 +251,3 @@ def _occurred(said: dict[str, Any], trigger: str, written: datetime) -> tuple[da
     if trigger in name and (at := said.get(name[trigger])):
         return datetime.fromisoformat(at), "Encounter.period"
     return written, "sent"
-
-
-def _sortable(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds")

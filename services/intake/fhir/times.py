@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta, tzinfo
 
+from services.intake.context import FURTHEST_AHEAD, FURTHEST_PLANNED
 from services.intake.times import Moment, read_moment
 
 
@@ -33,3 +34,10 @@ class Moments:
             return None
         self.kept[name] = (moment.iso, moment.precision.value, moment.offset)
         return moment
+
+    def read_planned(self, name: str, text: str | None) -> Moment | None:
+        """What may lie ahead: an appointment, an expiry."""
+        return self.read(name, text, FURTHEST_PLANNED)
+
+    def read_past(self, name: str, text: str | None) -> Moment | None:
+        return self.read(name, text, FURTHEST_AHEAD)

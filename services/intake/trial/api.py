@@ -38,7 +38,7 @@ def trials_router(feeds: FeedDirectory) -> APIRouter:
         instead of the one in force. With `Accept: application/x-ndjson` progress is told while it runs.
         """
         content, configuration = await _sent(request)
-        messages = split(content).messages
+        messages = (await asyncio.to_thread(split, content)).messages
         if not messages:
             raise Problem(422, "There is no message in this file", "None begins with MSH.", slug="no-message")
         if len(messages) > MOST_MESSAGES:

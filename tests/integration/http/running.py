@@ -46,7 +46,8 @@ class Client:
             method, self.url + path, headers=headers, allow_redirects=False, **more
         ) as said:
             text = await said.text()
-            body = await said.json(content_type=None) if "json" in said.content_type else None
+            is_document = "json" in said.content_type and "ndjson" not in said.content_type
+            body = await said.json(content_type=None) if is_document else None
             return Answer(said.status, said.headers, text, body)
 
 

@@ -12,7 +12,17 @@ from shared.http import Role
 from tests.integration.http.running import Answer, Client, Tokens, issuing, service
 from tests.integration.intake.conftest import Intake
 from tests.integration.intake.routers import message_routers
-from tests.unit.intake.bundles import admission, discharge, discharged, encounter
+from tests.unit.intake.bundles import (
+    admission,
+    appointment,
+    discharge,
+    discharged,
+    encounter,
+    referral,
+    summary,
+    task,
+    weight,
+)
 from tests.unit.intake.messages import specimen
 
 BASE = "/fhir/general-hospital"
@@ -46,7 +56,8 @@ async def test_alerts_and_hl7_tell_of_one_stay(client: Client, intake: Intake) -
     assert (admitted.status, admitted.body["issue"][0]["code"]) == (200, "informational")
     assert await (await intake.sender()).send(specimen("a02-transfer")) == "CA"
     assert (await post(client, "/$process-message", discharge())).status == 200
-    assert await intake.event_types() == ["encounter.admitted", "encounter.transferred", "encounter.discharged"]
+    told = [kind for kind in await intake.event_types() if kind.startswith("encounter")]
+    assert told == ["encounter.admitted", "encounter.transferred", "encounter.discharged"]
     [row] = await intake.rows("SELECT status, state->'said'->'disposition'->>'nubc' AS nubc FROM encounter")
     assert (row["status"], row["nubc"]) == ("finished", "01")
     assert [row["trigger"] for row in await intake.rows("SELECT trigger FROM message ORDER BY id")] == [
@@ -123,3 +134,18 @@ async def test_the_raw_request_is_kept_and_read_again(client: Client, intake: In
     assert (raw.body["status"], raw.headers["content-type"]) == ("gone", "application/json")
     replayed = await client.ask("POST", f"/messages/{item['id']}/replay", Role.OPS)
     assert (replayed.body["outcome"], replayed.body["reason"]) == ("rejected", "invalid-resource")
+
+
+async def test_followups_and_referrals_are_told(client: Client, intake: Intake) -> None:
+    for resource in (appointment(), weight(), summary(), referral(), task()):
+        said = await post(client, f"/{resource['resourceType']}", resource)
+        assert said.status == 200, said.text
+    rows = await intake.rows("SELECT type FROM outbox WHERE topic <> 'care.encounters.v1' ORDER BY id")
+    assert [row["type"].removeprefix("care.").removesuffix(".v1") for row in rows] == [
+        "followup.appointment-booked",
+        "followup.observation-recorded",
+        "followup.document-available",
+        "referral.requested",
+        "referral.accepted",
+    ]
+    assert len(await intake.rows("SELECT 1 FROM patient")) == 1

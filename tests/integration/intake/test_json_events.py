@@ -56,7 +56,7 @@ async def test_a_refusal_is_a_problem_that_is_kept_too(client: Client, intake: I
     assert (await send(client, "k3", event("explosion"))).body == wrong.body
     assert await intake.log() == [("JSON", "rejected", "invalid-event")]
     without = await client.ask("POST", PATH, Role.INTEGRATION, data=b"{}")
-    assert (without.status, without.body["errors"][0]["field"]) == (422, "header.Idempotency-Key")
+    assert (without.status, without.body["errors"][0]["field"]) == (422, "header.idempotency-key")
 
 
 async def test_many_at_once_with_one_key_have_one_effect(client: Client, intake: Intake) -> None:

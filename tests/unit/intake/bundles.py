@@ -92,3 +92,45 @@ def admission() -> bytes:
 
 def discharge() -> bytes:
     return message("notification-discharge", discharged(), patient(), sent="2026-03-06T15:05:00-06:00")
+
+
+SUBJECT = {"reference": "Patient/p1"}
+
+
+def appointment(status: str = "booked", **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Appointment", "id": "a1", "status": status, "start": "2026-03-12T10:00:00-05:00",
+        "serviceType": [{"text": "Follow-up visit"}], "participant": [{"actor": SUBJECT}],
+        "meta": {"lastUpdated": "2026-03-06T16:00:00Z"}, **more,
+    }  # fmt: skip
+
+
+def weight(status: str = "final", **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation", "id": "o1", "status": status, "subject": SUBJECT,
+        "code": {"coding": [{"system": "http://loinc.org", "code": "29463-7", "display": "Body weight"}]},
+        "effectiveDateTime": "2026-03-08T07:00:00-05:00", "valueQuantity": {"value": 82.5, "unit": "kg"}, **more,
+    }  # fmt: skip
+
+
+def summary(status: str = "current", **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "DocumentReference", "id": "d1", "status": status, "docStatus": "final", "subject": SUBJECT,
+        "type": {"coding": [{"system": "http://loinc.org", "code": "18842-5"}]},
+        "date": "2026-03-07T09:00:00-05:00", **more,
+    }  # fmt: skip
+
+
+def referral(status: str = "active", **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "ServiceRequest", "id": "s1", "status": status, "intent": "order", "subject": SUBJECT,
+        "priority": "urgent", "code": {"text": "Cardiology consultation"},
+        "requester": {"display": "Dr Attend"}, **more,
+    }  # fmt: skip
+
+
+def task(status: str = "accepted", **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Task", "id": "t1", "status": status, "intent": "order", "for": SUBJECT,
+        "focus": {"reference": "ServiceRequest/s1"}, "owner": {"display": "Lakeside Cardiology"}, **more,
+    }  # fmt: skip

@@ -1,0 +1,77 @@
+"""Connect a feed: a file of a hospital's messages is tried, and the page says what is missing until nothing is."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, File, Form, Request, Response, UploadFile
+from fastapi.responses import StreamingResponse
+
+from services.dashboard.forms import own_form
+from services.dashboard.pages.page import console_of, render
+from services.dashboard.pages.transition import refusal
+from shared.http import Caller, Problem, Role, allow, token_of
+
+router = APIRouter(include_in_schema=False)
+Connector = Annotated[Caller, allow(Role.INTEGRATION)]
+FeedName = Annotated[str, Form(max_length=60, pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Configuration = Annotated[str, Form(max_length=200_000)]
+LINES = "application/x-ndjson"
+UPLOAD_BYTES = 33 * 1024 * 1024
+
+
+@router.get("/connect")
+async def connect_page(request: Request, caller: Connector) -> Response:
+    return await _page(request, caller, await _feeds(request))
+
+
+@router.post("/connect", dependencies=[own_form])
+async def try_feed(
+    request: Request,
+    caller: Connector,
+    feed: FeedName,
+    file: Annotated[UploadFile, File()],
+    configuration: Configuration = "",
+) -> Response:
+    """The report as a page; for the page's own script, progress line by line and then the report as a fragment."""
+    steps = console_of(request).peers.upload(
+        "intake", f"/trials/{feed}", token_of(request), await file.read(), configuration
+    )
+    if LINES in request.headers.get("accept", ""):
+        return StreamingResponse(_told(request, steps), media_type=LINES)
+    feeds = await _feeds(request)
+    try:
+        report = [step async for step in steps][-1]["report"]
+    except Problem as problem:
+        return await _page(request, caller, feeds, problem.status, mistake=refusal(problem), name=feed,
+                           configuration=configuration)  # fmt: skip
+    return await _page(request, caller, feeds, report=report, name=feed, configuration=report["configuration"])
+
+
+async def _told(request: Request, steps: AsyncIterator[Any]) -> AsyncIterator[bytes]:
+    template = console_of(request).templates.get_template("trial.html")
+    try:
+        async for step in steps:
+            report = step.get("report")
+            said = {"html": template.render(report=report), **_configured(report)} if report else step
+            yield orjson.dumps(said) + b"\n"
+    except Problem as problem:
+        yield orjson.dumps({"mistake": refusal(problem)}) + b"\n"
+
+
+def _configured(report: Any) -> dict[str, str]:
+    return {"configuration": report["configuration"]}
+
+
+async def _feeds(request: Request) -> dict[str, Any]:
+    """The feeds in force and what became of the file; what can't be told is left out."""
+    try:
+        said: dict[str, Any] = await console_of(request).peers.get("intake", "/feeds", token_of(request))
+    except Problem as problem:
+        return {"items": [], "file": None, "away": problem.title}
+    return said | {"away": None}
+
+
+async def _page(request: Request, caller: Caller, feeds: dict[str, Any], status: int = 200, **shown: Any) -> Response:
+    defaults = {"report": None, "mistake": None, "name": "", "configuration": ""}
+    return await render(request, "connect.html", caller, status, feeds=feeds, watch=[], **{**defaults, **shown})

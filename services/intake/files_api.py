@@ -1,0 +1,64 @@
+"""`/files`: upload a file of messages; see how far it is, and its report."""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response
+from starlette.datastructures import UploadFile
+
+from services.intake import file_store
+from services.intake.feeds import FeedDirectory
+from services.intake.incoming_files import IncomingFiles
+from services.intake.offering import feed_for
+from shared.http import Caller, Problem, Role, allow
+from shared.postgres import Database
+
+Sender = Annotated[Caller, allow(Role.INTEGRATION)]
+Looker = Annotated[Caller, allow(Role.INTEGRATION, Role.OPS, Role.AUDITOR)]
+
+
+def files_router(database: Database, feeds: FeedDirectory, files: IncomingFiles) -> APIRouter:
+    router = APIRouter(tags=["files"])
+
+    @router.post("/files", status_code=202)
+    async def upload(
+        request: Request,
+        response: Response,
+        caller: Sender,
+        feed: Annotated[str | None, Query(max_length=100)] = None,
+    ) -> dict[str, Any]:
+        """202 once the file is durable; its messages follow. `feed` is for JSON, which names no sender."""
+        if feed is not None:
+            feed_for(feeds, feed, caller)
+        name, content = await _sent(request)
+        if not content:
+            raise Problem(422, "The file is empty", slug="empty-body")
+        file_id = await files.keep(name, "upload", content, feed)
+        response.headers["location"] = f"/files/{file_id}"
+        return {"id": file_id, "size": len(content)}
+
+    @router.get("/files")
+    async def latest(_caller: Looker, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> dict[str, Any]:
+        async with database.pool.acquire() as connection:
+            return {"items": await file_store.latest(connection, limit)}
+
+    @router.get("/files/{file_id}")
+    async def one(file_id: UUID, _caller: Looker) -> dict[str, Any]:
+        """How far it is; `state` is `done` once every message is in the log. `problems` are those without effect."""
+        async with database.pool.acquire() as connection:
+            found = await file_store.one(connection, file_id)
+        if found is None:
+            raise Problem(404, "There is no such file", slug="unknown-file")
+        return found
+
+    return router
+
+
+async def _sent(request: Request) -> tuple[str, bytes]:
+    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return "", await request.body()
+    async with request.form(max_files=1, max_fields=4) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise Problem(422, "The form has no file", slug="no-file")
+        return file.filename or "", await file.read()

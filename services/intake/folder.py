@@ -1,0 +1,78 @@
+"""The watched folder: a file that lies still is kept, then moved to `taken`; its report is written to `reports`."""
+
+import asyncio
+from pathlib import Path
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from services.intake import file_store
+from services.intake.incoming_files import IncomingFiles
+from services.intake.settings import FilesSettings
+from shared.postgres import Database
+from shared.telemetry import log
+
+TAKEN, REFUSED, REPORTS = "taken", "refused", "reports"
+UNFINISHED = (".part", ".tmp", ".filepart")
+
+Stamp = tuple[int, int]
+
+
+class WatchedFolder:
+    def __init__(self, settings: FilesSettings, folder: Path, files: IncomingFiles, database: Database) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._files = files
+        self._database = database
+        self._seen: dict[Path, Stamp] = {}
+        self._reading: dict[UUID, str] = {}
+
+    async def run(self) -> None:
+        """Looks again and again, until cancelled."""
+        for name in (TAKEN, REFUSED, REPORTS):
+            await asyncio.to_thread((self._folder / name).mkdir, parents=True, exist_ok=True)
+        while True:
+            try:
+                await self.look()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("watched folder not read", error=error, retry_in=self._settings.look_every_s)
+            await asyncio.sleep(self._settings.look_every_s)
+
+    async def look(self) -> None:
+        """Takes the files that have not changed since the last look, and writes the reports that are due."""
+        found = await asyncio.to_thread(self._list)
+        for file, stamp in found.items():
+            if self._seen.get(file) == stamp:
+                await self._take(file, size=stamp[0])
+        self._seen = found
+        for file_id in list(self._reading):
+            await self._report(file_id)
+
+    def _list(self) -> dict[Path, Stamp]:
+        return {
+            file: (stat.st_size, stat.st_mtime_ns)
+            for file in sorted(self._folder.iterdir())
+            if file.is_file() and not file.is_symlink() and not file.name.startswith(".")
+            and file.suffix not in UNFINISHED and (stat := file.stat()).st_size
+        }  # fmt: skip
+
+    async def _take(self, file: Path, size: int) -> None:
+        """Kept first, moved after: whoever finds it here once more finds its messages known."""
+        if size > self._settings.max_bytes:
+            await asyncio.to_thread(file.rename, self._folder / REFUSED / file.name)
+            log.warning("file too large", limit=self._settings.max_bytes)
+            return
+        content = await asyncio.to_thread(file.read_bytes)
+        file_id = await self._files.keep(file.name, "folder", content)
+        await asyncio.to_thread(file.rename, self._folder / TAKEN / f"{file_id}-{file.name}")
+        self._reading[file_id] = file.name
+
+    async def _report(self, file_id: UUID) -> None:
+        async with self._database.pool.acquire() as connection:
+            row = await file_store.one(connection, file_id)
+        if row is None or row["state"] != "done":
+            return
+        name = self._reading.pop(file_id)
+        report = orjson.dumps(row, default=str, option=orjson.OPT_INDENT_2)
+        await asyncio.to_thread((self._folder / REPORTS / f"{file_id}-{name}.json").write_bytes, report)

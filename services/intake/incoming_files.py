@@ -1,0 +1,127 @@
+"""Files of messages: kept first, then read message by message like those of MLLP, with progress and a report."""
+
+import asyncio
+import re
+from collections import Counter
+from contextlib import suppress
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from services.intake import file_store
+from services.intake.arrival import Arrival, is_json, read_arrival, spoiled_arrival
+from services.intake.batches import split
+from services.intake.feeds import FeedDirectory
+from services.intake.fhir.reading import read_fhir
+from services.intake.message import Outcome, Reason, Verdict
+from services.intake.receiving import Reception
+from services.intake.sealing import Seal
+from shared.events import uuid7
+from shared.postgres import Database
+from shared.telemetry import log
+
+AT_ONCE = 64
+MOST_PROBLEMS = 200
+LOOK_EVERY_S = 2.0
+NOWHERE = ""
+"""Host of a file: no sender is known by where a file lies, so an unlisted one is refused."""
+_PLAIN_NAME = re.compile(r"[\w.()+ -]{1,100}")
+
+
+class IncomingFiles:
+    """Several replicas may work: who holds the lease of a file reads it."""
+
+    def __init__(self, database: Database, feeds: FeedDirectory, reception: Reception, seal: Seal) -> None:
+        self._database = database
+        self._feeds = feeds
+        self._reception = reception
+        self._seal = seal
+        self._wake = asyncio.Event()
+
+    async def keep(self, name: str, source: str, content: bytes, feed: str | None = None) -> UUID:
+        """The file's id, once it is durable."""
+        file_id = uuid7()
+        sealed = self._seal.close(content, file_id)
+        async with self._database.pool.acquire() as connection:
+            await file_store.keep(connection, file_id, shown_name(name), source, feed, len(content), sealed)
+        self._wake.set()
+        return file_id
+
+    async def run(self) -> None:
+        """Reads what waits, until cancelled."""
+        while True:
+            try:
+                while await self.read_next():
+                    pass
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("files not read", error=error, retry_in=LOOK_EVERY_S)
+            except Exception as error:  # noqa: BLE001  (a file that can't be opened stays and is seen; the feeds go on)
+                log.error("file can't be read", error=error, retry_in=LOOK_EVERY_S)
+            self._wake.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), LOOK_EVERY_S)
+
+    async def read_next(self) -> bool:
+        """Reads the oldest file that nobody reads, from where it was left; answers whether there was one."""
+        async with self._database.pool.acquire() as connection:
+            row = await file_store.claim(connection)
+        if row is None:
+            return False
+        batch = await asyncio.to_thread(split, self._seal.open(row["sealed"], row["id"]))
+        outcomes, problems, done = Counter(row["outcomes"]), list(row["problems"]), row["done"]
+        while done < len(batch.messages) or not batch.messages:
+            part = batch.messages[done : done + AT_ONCE]
+            for number, (arrival, verdict) in enumerate(await self._offer(part, row["feed"]), done + 1):
+                outcomes[verdict.outcome.value] += 1
+                if verdict.outcome not in {Outcome.ACCEPTED, Outcome.DUPLICATE} and len(problems) < MOST_PROBLEMS:
+                    problems.append(_problem(number, arrival, verdict))
+            done += len(part)
+            async with self._database.pool.acquire() as connection:
+                await file_store.progress(
+                    connection, row["id"], len(batch.messages), batch.announced, done, dict(outcomes), problems
+                )
+            if not part:
+                break
+        async with self._database.pool.acquire() as connection:
+            await file_store.finish(connection, row["id"])
+        log.info("file read", source=row["source"], count=done)
+        return True
+
+    async def _offer(self, part: tuple[bytes, ...], feed: str | None) -> list[tuple[Arrival, Verdict]]:
+        """Offers them together and awaits all: they are committed in few groups. Raises OSError when one could not be
+        stored: the file is read again from here.
+        """
+        arrivals = [self._read(raw, feed) for raw in part]
+        waiting = [self._reception.offer(arrival) for arrival in arrivals]
+        try:
+            verdicts = await asyncio.gather(*waiting)
+        except asyncio.CancelledError:
+            if any(arrival.done.cancelled() for arrival in arrivals):
+                raise ConnectionAbortedError("a message could not be stored") from None
+            raise
+        return list(zip(arrivals, verdicts, strict=True))
+
+    def _read(self, raw: bytes, feed: str | None) -> Arrival:
+        if not is_json(raw):
+            return read_arrival(raw, self._feeds, NOWHERE)
+        profile = next((one for one in self._feeds.feeds if one.name == feed), None)
+        if profile is None:
+            return spoiled_arrival(raw, Reason.UNKNOWN_SENDER)
+        return read_fhir(raw, profile, self._feeds).arrival
+
+
+def _problem(number: int, arrival: Arrival, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "number": number,
+        "message_id": str(arrival.id),
+        "trigger": arrival.trigger[:40],
+        "outcome": verdict.outcome,
+        "reason": verdict.reason,
+        "location": verdict.location,
+    }
+
+
+def shown_name(name: str) -> str:
+    """The file's name where it is plain; anything may stand in others."""
+    return name if _PLAIN_NAME.fullmatch(name) else "(unnamed)"

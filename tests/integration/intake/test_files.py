@@ -1,0 +1,133 @@
+"""Files over real HTTP and from a watched folder: durable first, then read, with progress and a report."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+import pytest_asyncio
+
+from services.intake.files_api import files_router
+from services.intake.folder import WatchedFolder
+from services.intake.incoming_files import IncomingFiles
+from services.intake.sealing import Seal
+from services.intake.settings import FilesSettings
+from shared.http import Role
+from tests.integration.http.running import Client, issuing, service
+from tests.integration.intake.conftest import KEY, Intake, until
+from tests.support.story import running
+from tests.unit.intake.bundles import admission
+from tests.unit.intake.messages import adt, specimen
+
+DAY = (
+    b"FHS|^~\\&|X\rBHS|^~\\&|Y\r"
+    + adt("A01", control_id="1")
+    + specimen("a01-no-pid")
+    + adt("A03", control_id="3", recorded="20260306150000", disposition="01")
+    + adt("A01", control_id="1")
+    + b"BTS|5\rFTS|1\r"
+)
+
+
+@pytest.fixture
+def files(intake: Intake) -> IncomingFiles:
+    return IncomingFiles(intake.database, intake.feeds, intake.reception, Seal(KEY))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(
+    intake: Intake, files: IncomingFiles, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Client]:
+    async with (
+        issuing(tmp_path_factory.mktemp("issuer")) as (_, tokens),
+        service(tokens, [files_router(intake.database, intake.feeds, files)], database=intake.database) as answering,
+    ):
+        yield answering
+
+
+async def done(client: Client, path: str) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+
+    async def is_done() -> bool:
+        found.update((await client.ask("GET", path, Role.OPS)).body)
+        return bool(found["state"] == "done")
+
+    await until(is_done)
+    return found
+
+
+async def test_a_batch_is_read_with_a_report(client: Client, intake: Intake, files: IncomingFiles) -> None:
+    form = aiohttp.FormData()
+    form.add_field("file", DAY, filename="day 1.hl7")
+    kept = await client.ask("POST", "/files", Role.INTEGRATION, data=form)
+    assert (kept.status, kept.headers["location"]) == (202, f"/files/{kept.body['id']}")
+    waiting = (await client.ask("GET", kept.headers["location"], Role.INTEGRATION)).body
+    assert (waiting["state"], waiting["done"], waiting["name"]) == ("waiting", 0, "day 1.hl7")
+    async with running(files.run):
+        report = await done(client, kept.headers["location"])
+    assert (report["messages"], report["announced"], report["done"]) == (4, 5, 4)
+    assert report["outcomes"] == {"accepted": 2, "rejected": 1, "duplicate": 1}
+    assert [(one["number"], one["reason"], one["location"]) for one in report["problems"]] == [
+        (2, "missing-patient", "PID^1")
+    ]
+    assert await intake.event_types() == ["encounter.admitted", "encounter.discharged"]
+    assert await intake.rows("SELECT 1 FROM incoming_file WHERE sealed IS NOT NULL") == []
+
+
+async def test_a_file_whose_reader_died_goes_on_where_it_was(
+    client: Client, intake: Intake, files: IncomingFiles
+) -> None:
+    kept = await client.ask("POST", "/files", Role.INTEGRATION, data=DAY)
+    await intake.database.pool.execute(
+        "UPDATE incoming_file SET lease_until = now() - interval '1 second', done = 2, outcomes = '{\"accepted\": 2}'"
+    )
+    async with running(files.run):
+        report = await done(client, kept.headers["location"])
+    assert (report["done"], sum(report["outcomes"].values())) == (4, 4)
+    again = await client.ask("POST", "/files", Role.INTEGRATION, data=DAY)
+    async with running(files.run):
+        assert (await done(client, again.headers["location"]))["outcomes"]["duplicate"] >= 2
+    assert (await intake.event_types()).count("encounter.discharged") == 1
+
+
+async def test_fhir_lines_are_of_the_feed_that_is_named(client: Client, intake: Intake, files: IncomingFiles) -> None:
+    kept = await client.ask("POST", "/files?feed=general-hospital", Role.INTEGRATION, data=admission())
+    nameless = await client.ask("POST", "/files", Role.INTEGRATION, data=admission())
+    async with running(files.run):
+        assert (await done(client, kept.headers["location"]))["outcomes"] == {"accepted": 1}
+        refused = await done(client, nameless.headers["location"])
+    assert refused["problems"][0]["reason"] == "unknown-sender"
+    assert await intake.event_types() == ["encounter.admitted"]
+
+
+async def test_bad_uploads_are_problems(client: Client) -> None:
+    assert (await client.ask("POST", "/files", Role.INTEGRATION, data=b"")).status == 422
+    assert (await client.ask("POST", "/files?feed=nowhere", Role.INTEGRATION, data=b"{}")).status == 404
+    assert (await client.ask("POST", "/files", Role.OPS, data=DAY)).status == 403
+    assert (await client.ask("GET", "/files/0192d5a0-0000-7000-8000-00000000beef", Role.OPS)).status == 404
+
+
+def files_in(folder: Path) -> list[str]:
+    return [file.name for file in folder.iterdir() if file.is_file()]
+
+
+async def test_a_watched_folder_is_emptied_and_reports(intake: Intake, files: IncomingFiles, tmp_path: Path) -> None:
+    settings = FilesSettings(folder=tmp_path, look_every_s=0.05, max_bytes=4096)
+    watched = WatchedFolder(settings, tmp_path, files, intake.database)
+    (tmp_path / "day.hl7").write_bytes(DAY)
+    (tmp_path / "half.hl7.part").write_bytes(DAY)
+    (tmp_path / "huge.hl7").write_bytes(DAY + b"x" * 8192)
+
+    async def reported() -> bool:
+        return len(list((tmp_path / "reports").glob("*.json"))) == 1
+
+    async with running(watched.run, files.run):
+        await until(reported)
+    [report] = (tmp_path / "reports").glob("*-day.hl7.json")
+    assert orjson.loads(report.read_bytes())["outcomes"] == {"accepted": 2, "rejected": 1, "duplicate": 1}
+    assert files_in(tmp_path) == ["half.hl7.part"]
+    assert files_in(tmp_path / "refused") == ["huge.hl7"]
+    assert len(files_in(tmp_path / "taken")) == 1
+    assert await intake.event_types() == ["encounter.admitted", "encounter.discharged"]
