@@ -23,7 +23,7 @@ async def reparent_stays(connection: "Connection", stays: Sequence[Stay]) -> Non
             "id": stay.identity.id,
             "patient_id": stay.patient_id,
             "version": stay.version,
-            "announced": [one.model_dump(mode="json") for one in stay.announced],
+            "announced": stay.announced,
         }
         for stay in stays
     ]

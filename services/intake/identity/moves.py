@@ -1,6 +1,7 @@
 """Stays that belong to another patient than was said: re-parented, retracted where they were told, told again."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from uuid import UUID
 
 from services.intake import store as intake_store
@@ -53,4 +54,4 @@ async def move_stays(
 
 def announced_by(event_id: UUID, announced: Sequence[Announced]) -> tuple[Announced, ...]:
     """After a move it is the move that has told all that stands: a later cancel takes that back."""
-    return tuple(one.model_copy(update={"event_id": event_id}) for one in announced)
+    return tuple(replace(one, event_id=event_id) for one in announced)
