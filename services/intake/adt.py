@@ -4,18 +4,22 @@ from functools import lru_cache
 from typing import Any
 
 from services.intake import person
+from services.intake.allergies import allergies
 from services.intake.codes import class_of, disposition_of
 from services.intake.context import FURTHEST_AHEAD, FURTHEST_PLANNED, Context
 from services.intake.er7 import Segment, Separators
-from services.intake.message import AdtMessage, Reason, StayFact
+from services.intake.message import AdtMessage, Former, Reason, StayFact
 from services.intake.person import Person, put
 from services.intake.refusals import held, missing
-from services.intake.triggers import MERGES, PATIENT_ONLY, RANKS
+from services.intake.triggers import ACCOUNT_CHANGES, MERGES, MOVES, RANKS, VISIT_CHANGES, WITHOUT_STAY
 from shared.events.people import Identifier
 
 # "Not applicable" and "unknown" say nothing about the class: they must not overwrite a known one.
 _NO_CLASS = frozenset({"N", "U"})
 _PLAIN = {"admission_type": 4, "hospital_service": 10, "readmission_indicator": 13, "admit_source": 14}
+_ABOUT_ACCOUNT = ACCOUNT_CHANGES | {"A44"}
+_ABOUT_VISIT = VISIT_CHANGES | {"A45"}
+_ABOUT_FORMER = ACCOUNT_CHANGES | VISIT_CHANGES | MOVES
 _PERSON_ROLES = {"ATND": 7, "REF": 8, "CON": 9, "ADM": 17}
 
 
@@ -30,20 +34,23 @@ class AdtReader(Context):
             ((name, m.at) for name, m in (("EVN-6", happened), ("EVN-2", recorded), ("MSH-7", sent)) if m),
             ("received", self.received),
         )
-        retired = self._retired(found) if trigger in MERGES else ()
-        visit = None if trigger in MERGES or trigger in PATIENT_ONLY else self._visit(who)
+        retired = self._retired(found) if trigger in MERGES | MOVES else ()
+        former = self._former() if trigger in _ABOUT_FORMER else None
+        visit = None if trigger in WITHOUT_STAY or self._is_without_stay(who) else self._visit(who)
         fact = None
-        if visit:
-            fact = StayFact(trigger, key, occurred.isoformat(), source, self._said(who), self.moments)
+        if visit or former:
+            said = _account(who) if former else self._said(who)
+            fact = StayFact(trigger, key, occurred.isoformat(), source, said, self.moments)
         return AdtMessage(
             trigger=trigger,
             order=key,
             occurred=occurred,
             identifiers=found,
-            demographics=who.demographics,
+            demographics={**who.demographics, **self._standing_of_the_person()},
             visit=visit,
             fact=fact,
             retired=retired,
+            former=former,
             doubts=tuple(dict.fromkeys(self.doubts)),
         )
 
@@ -55,6 +62,38 @@ class AdtReader(Context):
             raise missing("MRG^1^1", Reason.MISSING_RETIRED_PATIENT, "MRG-1 has no identifier")
         kind = (survivor[0].authority, survivor[0].type)
         return tuple(sorted(found, key=lambda one: (one.authority, one.type) != kind))
+
+    def _former(self) -> Former:
+        """MRG-3 and MRG-5. Raises UnacceptableError where the one that the trigger is about is missing."""
+        merge = self.segment("MRG")
+        former = Former(
+            person.identifier(merge, 3, "AN", self.feed),
+            person.identifier(merge, 5, "VN", self.feed) or person.identifier(merge, 6, "VN", self.feed),
+        )
+        trigger = self.heading.trigger
+        if trigger in _ABOUT_ACCOUNT and former.account is None:
+            raise missing("MRG^1^3", Reason.MISSING_FORMER_NUMBER, "MRG-3 has no account number")
+        if trigger in _ABOUT_VISIT and former.visit is None:
+            raise missing("MRG^1^5", Reason.MISSING_FORMER_NUMBER, "MRG-5 has no visit number")
+        return former
+
+    def _standing_of_the_person(self) -> dict[str, Any]:
+        match self.heading.trigger:
+            case "A28":
+                return {"is_active": True}
+            case "A29":
+                return {"is_active": False}
+            case "A60":
+                return allergies(self.source)
+            case _:
+                return {}
+
+    def _is_without_stay(self, who: Person) -> bool:
+        """Without PV1 and account it says nothing of any stay, whatever its trigger: of the patient alone."""
+        if "PV1" in self.source.lines or who.account:
+            return False
+        self.doubts.append("PV1")
+        return True
 
     def _visit(self, who: Person) -> Identifier:
         visit = self.visit(who)
@@ -117,6 +156,10 @@ class AdtReader(Context):
             coded = self.pv2.value(3)
             return [{"code": coded[1], "text": coded[2], "system": coded[3], "type": "A"}] if coded[1] else []
         return [found for line in lines if (found := _diagnosis(line, self.source.separators))]
+
+
+def _account(who: Person) -> dict[str, Any]:
+    return {"account": who.account.model_dump()} if who.account else {}
 
 
 @lru_cache(maxsize=4096)

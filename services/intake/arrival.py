@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from services.intake import er7, reading
+from services.intake.batch import Answers
 from services.intake.feeds import Acknowledging, Feed, FeedDirectory
 from services.intake.message import AdtMessage, Heading, Outcome, Reason, UnacceptableError, Verdict
 from services.intake.unknown_codes import unknown_codes
@@ -41,6 +42,8 @@ class Arrival:
     is_replay: bool = False
     is_confirmed: bool = False
     """A person has said that it names whom it seems to name: no overlay is suspected."""
+    batch: Answers | None = None
+    """Where it came in one frame with others: they are answered together."""
     done: "asyncio.Future[Verdict]" = field(init=False)
 
     @property

@@ -106,6 +106,8 @@ class Chart:
     patients: dict[str, Patient] = field(default_factory=dict)
     stays: dict[Identifier, Stay] = field(default_factory=dict)
     standings: Standings = field(default_factory=Standings)
+    renamed: dict[Identifier, Identifier] = field(default_factory=dict)
+    """Visits that go on under another number."""
 
     def take(self, arrival: Arrival, record_id: str, part: AdtMessage | None = None) -> Effect:
         """Applies one message, or its part about one of several patients, that says something of a patient."""
@@ -114,17 +116,17 @@ class Chart:
             raise ValueError("the message has nothing to apply")
         patient_id = self.surviving[record_id]
         if objection := self.objection(arrival, adt, patient_id):
-            disputed = self.stays.get(adt.visit) if adt.visit else None
+            disputed = self.stay_of(adt)
             return Effect(arrival, objection, patient_id, disputed.identity.id if disputed else None)
-        stay = self.stays.get(adt.visit) if adt.visit else None
+        stay, visit = self.stay_of(adt), self.visit_of(adt)
         patient = self.patients.setdefault(patient_id, Patient(patient_id))
         effect = Effect(arrival, ACCEPTED, patient_id)
-        effect.drafts += self._learn(patient, arrival, adt, is_retired=record_id != patient_id)
-        if adt.visit and adt.fact:
+        effect.drafts += self.learn(patient, arrival, adt, is_retired=record_id != patient_id)
+        if visit and adt.fact:
             if stay is None:
                 place = arrival.feed.place((adt.fact.said.get("location") or {}).get("facility"))
-                identity = StayIdentity(uuid7(), adt.visit, arrival.feed.name, place)
-                stay = self.stays[adt.visit] = Stay(identity, patient_id)
+                identity = StayIdentity(uuid7(), visit, arrival.feed.name, place)
+                stay = self.stays[visit] = Stay(identity, patient_id)
             effect.encounter_id = stay.identity.id
             effect.drafts += _tell(stay, patient, arrival, adt, adt.fact)
         elif stay:
@@ -146,9 +148,17 @@ class Chart:
         first.drafts += [draft for other in others for draft in other.drafts]
         return first
 
+    def visit_of(self, adt: AdtMessage) -> Identifier | None:
+        """The visit that the message means, under the number by which it goes on."""
+        return self.renamed.get(adt.visit, adt.visit) if adt.visit else None
+
+    def stay_of(self, adt: AdtMessage) -> Stay | None:
+        visit = self.visit_of(adt)
+        return self.stays.get(visit) if visit else None
+
     def objection(self, arrival: Arrival, adt: AdtMessage, patient_id: str) -> Verdict | None:
         """Which of two patients a visit or a thing belongs to, only the sender can tell: nobody is told anything."""
-        stay = self.stays.get(adt.visit) if adt.visit else None
+        stay = self.stay_of(adt)
         if stay and stay.patient_id != patient_id:
             return Verdict(Outcome.HELD, reason=Reason.VISIT_OF_ANOTHER_PATIENT)
         if adt.statements and self.standings.is_of_another(arrival.feed_name, patient_id, adt.statements):
@@ -169,7 +179,7 @@ class Chart:
         occasion = Occasion(patient.summary(), arrival.feed.facility, str(arrival.id), is_late)
         return standing.drafts(thing, statement, occasion, thing.take(statement))
 
-    def _learn(self, patient: Patient, arrival: Arrival, adt: AdtMessage, *, is_retired: bool) -> Iterable[Draft]:
+    def learn(self, patient: Patient, arrival: Arrival, adt: AdtMessage, *, is_retired: bool) -> Iterable[Draft]:
         said = adt.demographics
         if is_retired:
             # The message still uses a number that was merged away: the survivor's own numbers stay.
@@ -190,6 +200,11 @@ class Chart:
 def _tell(stay: Stay, patient: Patient, arrival: Arrival, adt: AdtMessage, fact: StayFact) -> list[Draft]:
     before, is_new = stay.state, stay.version == 0
     late = stay.take(arrival.id, fact)
+    return tell_change(stay, patient, Cause(str(arrival.id), adt.occurred, late), before, is_new=is_new)
+
+
+def tell_change(stay: Stay, patient: Patient, cause: Cause, before: EncounterState, *, is_new: bool) -> list[Draft]:
+    """The events that follow from what the stay was and now is."""
     drafts, announced = announce(
         Change(
             announced=stay.announced,
@@ -197,7 +212,7 @@ def _tell(stay: Stay, patient: Patient, arrival: Arrival, adt: AdtMessage, fact:
             describe=lambda: describing.describe(stay.identity, stay.version, stay.state, patient.summary()),
             changed=() if is_new else describing.differences(before, stay.state),
             is_new=is_new,
-            cause=Cause(str(arrival.id), adt.occurred, late),
+            cause=cause,
         )
     )
     stay.announced = announced

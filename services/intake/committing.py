@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.intake import group_store, merging, standing_store, store
+from services.intake import group_store, renumbering, solitary, standing_store, store
 from services.intake.arrival import Arrival
 from services.intake.chart import Effect, Stay
 from services.intake.encounter import in_order
@@ -24,6 +24,7 @@ from services.intake.lifecycle import follows
 from services.intake.message import Outcome, Reason, StayFact, Verdict
 from services.intake.sealing import Seal
 from services.intake.store import Opened
+from services.intake.triggers import ALONE
 from shared.events.people import Identifier
 from shared.metrics import MESSAGES
 from shared.postgres import Database, Transaction
@@ -125,7 +126,7 @@ class Committer:
         new = {p.record for p in proposals}.intersection(learned.values())
         opened.chart.surviving.update((record, record) for record in new)
         effects, ready, busy = _sort_out(group, records, opened)
-        if busy:
+        if busy or renumbering.is_needed(opened.chart):
             raise ChangedMeanwhileError
         await _load_older_facts(connection, ready, opened)
         effects += [opened.chart.take(arrival, next(records[one] for one in _named(arrival))) for arrival in ready]
@@ -150,6 +151,7 @@ class Committer:
             records |= learned
             opened = await store.open_group(tx.connection, sorted(_subjects(group, records)), group)
             effects, ready, busy = _sort_out(group, records, opened)
+            await renumbering.follow(tx, opened.chart)
             await _load_older_facts(tx.connection, ready, opened)
             opened.chart.standings = await standing_store.load(tx.connection, _stated(ready))
             for arrival in ready:
@@ -165,7 +167,7 @@ class Committer:
 def _is_plain(arrival: Arrival) -> bool:
     """Whether it says something of one patient's stay at most, for the first time."""
     adt = arrival.adt
-    return not (arrival.is_replay or (adt and (adt.retired or adt.others or adt.statements)))
+    return not (arrival.is_replay or (adt and (adt.trigger in ALONE or adt.others or adt.statements)))
 
 
 def _subjects(group: Sequence[Arrival], records: Records) -> set[str]:
@@ -231,20 +233,20 @@ def _stated(ready: Sequence[Arrival]) -> set[UUID]:
 
 
 async def _apply(tx: Transaction, arrival: Arrival, records: Records, opened: Opened) -> Effect:
-    if arrival.adt and arrival.adt.others and not arrival.adt.retired:
-        return opened.chart.take_parts(arrival, [records[part.identifiers[0]] for part in arrival.adt.parts])
-    survivor, *retired = (records[one] for one in _named(arrival))
-    if retired:
-        return await merging.merge(tx, opened.chart, arrival, survivor, retired[0])
-    return opened.chart.take(arrival, survivor)
+    adt, chart = arrival.adt, opened.chart
+    named = [records[one] for one in _named(arrival)]
+    if adt and adt.trigger in ALONE:
+        return await solitary.take(tx, chart, arrival, named)
+    return chart.take_parts(arrival, named) if adt and adt.others else chart.take(arrival, named[0])
 
 
 async def _load_older_facts(connection: "Connection", ready: Sequence[Arrival], opened: Opened) -> None:
     """A fact that sorts before what is known, or before another one of the group, needs all facts of its stay."""
     facts: dict[Identifier, list[StayFact]] = {}
     for part in (part for arrival in ready if arrival.adt for part in arrival.adt.parts):
-        if part.visit and part.fact and part.visit in opened.chart.stays:
-            facts.setdefault(part.visit, []).append(part.fact)
+        visit = opened.chart.visit_of(part)
+        if visit and part.fact and visit in opened.chart.stays:
+            facts.setdefault(visit, []).append(part.fact)
     late: dict[UUID, Stay] = {}
     for visit, told in facts.items():
         stay = opened.chart.stays[visit]

@@ -13,6 +13,7 @@ from typing_extensions import override
 
 from services.intake.acknowledgement import acknowledge
 from services.intake.arrival import Arrival, read_arrival, spoiled_arrival
+from services.intake.batch import Answers, Batch, is_batch, split
 from services.intake.binding import admit
 from services.intake.certificates import Shown
 from services.intake.message import Reason
@@ -91,13 +92,30 @@ class Connection(asyncio.Protocol):
     def _take(self, decoded: Decoded) -> None:
         match decoded:
             case Frame(payload):
-                feeds = self._listener.feeds
-                self._await(admit(read_arrival(payload, feeds, self.host), self._shown, feeds))
+                if is_batch(payload):
+                    self._take_batch(split(payload))
+                else:
+                    self._await(self._read(payload))
             case Truncated(payload):
                 self._spoil(payload, Reason.TRUNCATED_FRAME)
             case TooLarge(excerpt):
                 self._await(spoiled_arrival(excerpt, Reason.FRAME_TOO_LARGE))
                 self.stop()
+
+    def _read(self, payload: bytes) -> Arrival:
+        feeds = self._listener.feeds
+        return admit(read_arrival(payload, feeds, self.host), self._shown, feeds)
+
+    def _take_batch(self, batch: Batch) -> None:
+        """Each message is one of its own; their acknowledgements leave together."""
+        answers = Answers(len(batch.messages))
+        for payload in batch.messages:
+            arrival = self._read(payload)
+            arrival.batch = answers
+            arrival.doubts += batch.doubts
+            self._await(arrival)
+        if not batch.messages:
+            self._await(spoiled_arrival(batch.rest, Reason.NO_HEADER))
 
     def _await(self, arrival: Arrival) -> None:
         self._unanswered.append((arrival, time.perf_counter()))
@@ -134,7 +152,8 @@ class Connection(asyncio.Protocol):
                 self._transport.abort()
                 return
             ACK_SECONDS.observe(time.perf_counter() - began)
-            out += [framed(ack) for ack in acknowledge(arrival.heading, arrival.done.result(), now)]
+            acks = acknowledge(arrival.heading, arrival.done.result(), now)
+            out += [framed(ack) for ack in (arrival.batch.collect(acks) if arrival.batch else acks)]
         if out and not self._transport.is_closing():
             self._transport.write(b"".join(out))
         if self._pause:

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from services.intake.message import OrderKey, Said, StayFact
-from shared.events.people import EncounterStatus
+from shared.events.people import EncounterStatus, Identifier
 
 Place = Mapping[str, str]
 
@@ -52,7 +52,9 @@ class Milestone:
 
 @dataclass(frozen=True, slots=True)
 class EncounterState:
-    """Where a stay stands. `is_stub`: something was said of it, but its opening was never seen."""
+    """Where a stay stands. `is_stub`: something was said of it, but its opening was never seen. `merged_into`: the
+    visit under whose number it goes on; what still comes under the old one is that one's.
+    """
 
     status: EncounterStatus = EncounterStatus.UNKNOWN
     location: dict[str, str] | None = None
@@ -60,6 +62,7 @@ class EncounterState:
     milestones: tuple[Milestone, ...] = ()
     is_stub: bool = False
     watermark: OrderKey | None = None
+    merged_into: Identifier | None = None
 
     def but(self, **changes: Any) -> "EncounterState":
         return replace(self, **changes)

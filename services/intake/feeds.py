@@ -98,7 +98,9 @@ class Feed(BaseModel):
         default_factory=dict, description="Facility as sent (PV1-3.4) -> facility, where a feed speaks for several."
     )
     fallback_charset: str = Field(default="cp1252", description="Charset of undeclared bytes that are not UTF-8.")
-    processing_ids: tuple[str, ...] = Field(default=("P",), description="MSH-11 values taken on this feed.")
+    processing_ids: tuple[str, ...] = Field(
+        default=("P",), description="MSH-11 values taken; * is any, for a trial feed."
+    )
     triggers: frozenset[str] | None = Field(
         default=None, description="Triggers taken (A01, SIU^S12); others are stored without effect. Default: all."
     )
@@ -124,6 +126,10 @@ class Feed(BaseModel):
         except LookupError:
             raise ValueError("is no charset that Python knows") from None
         return name
+
+    def takes(self, processing_id: str) -> bool:
+        """Whether messages with that MSH-11 are taken; one that says none is."""
+        return not processing_id or processing_id in self.processing_ids or ANY in self.processing_ids
 
     @override
     def __hash__(self) -> int:
@@ -187,7 +193,7 @@ class Feeds(BaseModel):
     def find(self, application: str, facility: str, host: str) -> Feed | None:
         """The sender's feed. An unknown sender has none, but on loopback, where it runs under `default`, in UTC."""
         known = self._by_sender
-        for pair in ((application, facility), (ANY, facility), (application, ANY)):
+        for pair in ((application, facility), (ANY, facility), (application, ANY), (ANY, ANY)):
             if pair in known:
                 return known[pair]
         return unknown_sender(facility) if is_loopback(host) else None

@@ -14,7 +14,7 @@ from services.intake.context import Context
 from services.intake.message import AdtMessage, OrderKey, Reason
 from services.intake.person import Person
 from services.intake.statement import Statement
-from services.intake.triggers import NOTHING_TO_DO, RANKS
+from services.intake.triggers import NOTHING_TO_DO, OF_SEVERAL, RANKS
 
 StatementsOf = Callable[[Context, Person], tuple[Statement, ...]]
 
@@ -61,6 +61,7 @@ def _skip(reason: Reason) -> Kind:
 
 
 _ADT = Kind(context=AdtReader, read=AdtReader.message)
+_ADT_OF_SEVERAL = Kind(context=AdtReader, read=AdtReader.message, is_of_several=True)
 _APPOINTMENT = Kind(read=_stating(appointments.read), may_lack_patient=True)
 _OBSERVATION = Kind(read=_stating(observations.read), may_lack_patient=True, is_of_several=True)
 _DOCUMENT = Kind(read=_stating(documents.read))
@@ -68,12 +69,14 @@ _REFERRAL = Kind(read=_stating(referrals.read))
 
 KINDS: Mapping[tuple[str, str], Kind] = {
     **{("ADT", trigger): _ADT for trigger in RANKS},
+    **{("ADT", trigger): _ADT_OF_SEVERAL for trigger in OF_SEVERAL},
     **{("ADT", trigger): _skip(Reason.NOTHING_TO_DO) for trigger in NOTHING_TO_DO},
     **{("SIU", trigger): _APPOINTMENT for trigger in appointments.TRIGGERS},
     # Blocked and freed time of a schedule: no patient's.
     ("SIU", "S23"): _skip(Reason.NOT_ABOUT_A_PATIENT),
     ("SIU", "S24"): _skip(Reason.NOT_ABOUT_A_PATIENT),
-    ("ORU", "R01"): _OBSERVATION,
+    # R30 to R32 come from the point of care; R03 is what the oldest senders call R01.
+    **{("ORU", trigger): _OBSERVATION for trigger in ("R01", "R03", "R30", "R31", "R32")},
     **{("MDM", trigger): _DOCUMENT for trigger in documents.TRIGGERS},
     **{("REF", trigger): _REFERRAL for trigger in referrals.TRIGGERS},
     **{("RRI", trigger): _REFERRAL for trigger in (*referrals.TRIGGERS, "I15")},

@@ -19,6 +19,7 @@ from services.intake.encounter import (
     place_name,
 )
 from services.intake.message import StayFact
+from services.intake.triggers import ACCOUNT_CHANGES, MOVES, VISIT_CHANGES
 from shared.events.people import EncounterClass, EncounterStatus
 
 S = EncounterStatus
@@ -142,6 +143,17 @@ def _amend(state: EncounterState, fact: StayFact, before: EncounterState) -> Enc
     if state.status not in _PRESENT:
         return state
     return _move(_change_class(state, fact, before, derived=True), fact, derived=True)
+
+
+def _note(state: EncounterState, fact: StayFact, before: EncounterState) -> EncounterState:
+    """What is tracked, planned or renumbered moves nobody: neither the place nor the census change."""
+    if state.status == S.UNKNOWN:
+        return _stub(state, fact)
+    return _change_class(state, fact, before, derived=True) if state.status in _PRESENT else state
+
+
+def _renumber(state: EncounterState, _fact: StayFact, _before: EncounterState) -> EncounterState:
+    return state
 
 
 def _move(state: EncounterState, fact: StayFact, *, derived: bool) -> EncounterState:
@@ -276,19 +288,30 @@ RULES: Mapping[str, Rule] = {
     "A06": _to_inpatient,
     "A07": _to_outpatient,
     "A08": _amend,
+    "A09": _note,
+    "A10": _note,
     "A11": _cancel_stay,
     "A12": _cancel_transfer,
     "A13": _cancel_discharge,
     "A14": _preadmit,
+    "A15": _note,
     "A16": _expect_discharge,
+    "A17": _transfer,
     "A21": _leave,
     "A22": _return,
     "A23": _delete,
     "A25": _cancel_expected,
+    "A26": _note,
     "A27": _cancel_plan,
+    "A32": _note,
+    "A33": _note,
     "A38": _cancel_plan,
+    **dict.fromkeys(sorted(ACCOUNT_CHANGES | VISIT_CHANGES | MOVES), _renumber),
+    "A51": _note,
     "A52": partial(_take_back, K.LEAVE_STARTED, S.IN_PROGRESS, S.ON_LEAVE),
     "A53": partial(_take_back, K.LEAVE_ENDED, S.ON_LEAVE, S.IN_PROGRESS),
     "A54": _amend,
     "A55": _amend,
+    "A61": _amend,
+    "A62": _amend,
 }

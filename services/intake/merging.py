@@ -1,12 +1,13 @@
 """A merge (A40): two records are one person. The retired one redirects to the survivor for ever after."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from services.intake import standing_store, store
 from services.intake.arrival import Arrival
 from services.intake.chart import ACCEPTED, Chart, Effect, Patient
 from services.intake.identity.joins import Basis, Joining, note_join
-from services.intake.message import Outcome, Reason, Verdict
+from services.intake.message import AdtMessage, Outcome, Reason, Verdict
 from services.intake.patient import Merge, judge_merge
 from shared.events import Draft
 from shared.events.encounters import PatientMerged
@@ -15,11 +16,11 @@ from shared.postgres import Transaction
 CYCLE = Verdict(Outcome.HELD, reason=Reason.MERGE_CYCLE)
 
 
-async def merge(tx: Transaction, chart: Chart, arrival: Arrival, survivor_record: str, retired_record: str) -> Effect:
-    """Applies a merge of two locked records. The survivor's demographics are those of the message."""
-    adt = arrival.adt
-    if adt is None:
-        raise ValueError("the message has nothing to apply")
+async def merge(tx: Transaction, chart: Chart, arrival: Arrival, adt: AdtMessage, records: Sequence[str]) -> Effect:
+    """Applies a merge of two locked records: the survivor's, then the retired one's. The survivor's demographics are
+    those of the message.
+    """
+    survivor_record, retired_record = records
     survivor, retired = chart.surviving[survivor_record], chart.surviving[retired_record]
     asked = judge_merge(retired_record, survivor_record, chart.surviving)
     if asked is Merge.CYCLE:
@@ -32,6 +33,8 @@ async def merge(tx: Transaction, chart: Chart, arrival: Arrival, survivor_record
     if asked is Merge.NEW:
         joining = Joining(retired, survivor, Basis.MERGE, before, message_id=arrival.id)
         effect.drafts += await join(tx, joining, patient, adt.occurred, str(arrival.id))
+        # The same message may go on to merge the survivor into another one.
+        chart.surviving.update({one: survivor for one, now in chart.surviving.items() if now == retired})
     return effect
 
 

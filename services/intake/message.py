@@ -46,6 +46,8 @@ class Reason(StrEnum):
     INVALID_EVENT = "invalid-event"
     MISSING_PATIENT = "missing-patient"
     MISSING_RETIRED_PATIENT = "missing-retired-patient"
+    MISSING_FORMER_NUMBER = "missing-former-number"
+    MISSING_SECOND_PATIENT = "missing-second-patient"
     NO_VISIT = "no-visit"
     NO_IDENTIFIER = "no-identifier"
     NOT_ABOUT_A_PATIENT = "not-about-a-patient"
@@ -136,6 +138,14 @@ class Heading:
         return bool(self.accept_condition or self.application_condition)
 
 
+@dataclass(frozen=True, slots=True)
+class Former:
+    """MRG-3 and MRG-5: the account and the visit that a message renames, merges or moves."""
+
+    account: Identifier | None
+    visit: Identifier | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdtMessage:
     """A message that the rules understand."""
@@ -149,6 +159,7 @@ class AdtMessage:
     visit: Identifier | None
     fact: StayFact | None
     retired: tuple[Identifier, ...] = ()
+    former: Former | None = None
     doubts: tuple[str, ...] = ()
     statements: "tuple[Statement, ...]" = ()
     """What it says of appointments, observations, documents and referrals."""

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any, NamedTuple
 
+from services.intake.allergies import ALLERGY
 from services.intake.message import OrderKey, Said
 from services.intake.person import IDENTIFIERS
 from shared.events.people import PatientSummary
+
+_SHOWN_AS = {ALLERGY: "allergies"}
 
 
 class Saying(NamedTuple):
@@ -51,13 +54,20 @@ def summarise(patient_id: str, values: Mapping[str, Any]) -> PatientSummary:
         if name.startswith(IDENTIFIERS)
         for kind, value in values[name]
     ]
-    return PatientSummary.model_validate({**values, "id": patient_id, "identifiers": identifiers})
+    allergies = [values[name] for name in sorted(values) if name.startswith(ALLERGY)]
+    return PatientSummary.model_validate(
+        {**values, "id": patient_id, "identifiers": identifiers, "allergies": allergies}
+    )
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
     """Names of the fields of PatientSummary that differ, sorted."""
     differing = {name for name in {**before, **after} if before.get(name) != after.get(name)}
-    return tuple(sorted({"identifiers" if name.startswith(IDENTIFIERS) else name for name in differing}))
+    return tuple(sorted({_SHOWN_AS.get(name[: len(ALLERGY)], _shown(name)) for name in differing}))
+
+
+def _shown(name: str) -> str:
+    return "identifiers" if name.startswith(IDENTIFIERS) else name
 
 
 def record_from_json(kept: list[list[Any]]) -> Record:

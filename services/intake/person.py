@@ -32,7 +32,11 @@ class Person(NamedTuple):
 def read_person(line: str, separators: Separators, feed: Feed) -> Person:
     """One PID segment. Most messages of a stay repeat it unchanged, so the last ones are kept."""
     pid = Segment(line.split(separators.field), separators)
+    # Up to 2.3.1 senders may leave PID-3 out and say the number in PID-2 or PID-4.
     found = identifiers(pid, 3, feed)
+    for number in (2, 4):
+        if not assigned(found):
+            found = (*identifiers(pid, number, feed), *found)
     return Person(found, demographics(pid, feed, found), identifier(pid, 18, "AN", feed), pid.is_null(18))
 
 

@@ -72,7 +72,7 @@ def _admit(message: Message, heading: Heading, feed: Feed) -> Kind:
         raise refusal("AE", 100, "MSH", Reason.SEVERAL_MESSAGES, "one frame, one message")
     if heading.version and not _VERSION.fullmatch(heading.version):
         raise refusal("AR", 203, "MSH^1^12", Reason.UNSUPPORTED_VERSION, "version is not 2.x")
-    if heading.processing_id and heading.processing_id not in feed.processing_ids:
+    if not feed.takes(heading.processing_id):
         raise refusal("AR", 202, "MSH^1^11", Reason.WRONG_PROCESSING_ID, "processing id is not taken on this feed")
     if not heading.type and not heading.trigger:
         raise refusal("AE", 101, "MSH^1^9", Reason.NO_TRIGGER, "message type is missing")

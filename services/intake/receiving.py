@@ -13,7 +13,7 @@ from services.intake.committing import STORE_AWAY, Committer
 from services.intake.identities import Identities
 from services.intake.message import Verdict
 from services.intake.sealing import Seal
-from services.intake.triggers import MERGES
+from services.intake.triggers import ALONE
 from shared.events.people import Identifier
 from shared.metrics import GROUP_MESSAGES
 from shared.postgres import Database
@@ -137,4 +137,4 @@ class Reception:
 
 
 def _is_merge(arrival: Arrival) -> bool:
-    return arrival.adt is not None and arrival.adt.trigger in MERGES
+    return arrival.adt is not None and arrival.adt.trigger in ALONE

@@ -137,13 +137,17 @@ class DischargeCancelled(EncounterFact):
 
 
 class EncounterDeleted(EncounterFact):
-    """The visit record was entered in error (A23): everything announced of it is retracted."""
+    """The visit record was entered in error (A23): everything announced of it is retracted.
+
+    `merged_into` names the encounter that goes on instead, when this was a second record of the same visit (A42).
+    """
 
     TYPE = "care.encounter.deleted.v1"
+    merged_into: UUID | None = None
 
 
 class EncounterMoved(EncounterFact):
-    """The visit belongs to another patient than was said (A44, A45). The source patient lives on."""
+    """The visit belongs to another patient than was said (A43, A44, A45). The source patient lives on."""
 
     TYPE = "care.encounter.moved.v1"
     from_patient: str
@@ -199,6 +203,28 @@ class PatientUnmerged(PatientFact):
         return (self.survivor, self.restored)
 
 
+class PatientLinkFact(PatientFact):
+    """Said on both keys; `other` is the other patient's id. No number is retired, and nothing is re-keyed."""
+
+    other: str
+
+    @override
+    def concerns(self) -> tuple[str, ...]:
+        return (self.other,)
+
+
+class PatientLinked(PatientLinkFact):
+    """The source says that two of its patients are linked (A24)."""
+
+    TYPE = "care.patient.linked.v1"
+
+
+class PatientUnlinked(PatientLinkFact):
+    """They are no longer (A37)."""
+
+    TYPE = "care.patient.unlinked.v1"
+
+
 ENCOUNTER_FACTS: tuple[type[Fact], ...] = (
     Preadmitted,
     Arrived,
@@ -224,4 +250,6 @@ ENCOUNTER_FACTS: tuple[type[Fact], ...] = (
     PatientUpdated,
     PatientMerged,
     PatientUnmerged,
+    PatientLinked,
+    PatientUnlinked,
 )

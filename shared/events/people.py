@@ -41,10 +41,22 @@ class Participant(Part):
     practitioner: Practitioner
 
 
+class Allergy(Part):
+    """An allergy or intolerance (AL1, IAM): codes as the source says them."""
+
+    code: str | None = None
+    text: str | None = None
+    system: str | None = None
+    type: str | None = None
+    severity: str | None = None
+    reaction: str | None = None
+
+
 class PatientSummary(Part):
     """Who the patient is, as intake knows it now. `id` is opaque and is the key of every topic.
 
-    `birth_date` keeps the precision of the source: `1948`, `1948-02` or `1948-02-14`.
+    `birth_date` keeps the precision of the source: `1948`, `1948-02` or `1948-02-14`. `is_active` is false once the
+    source has deleted the person (A29); nothing of what was known is deleted with it.
     """
 
     id: str
@@ -57,6 +69,8 @@ class PatientSummary(Part):
     phones: tuple[str, ...] = ()
     address: str | None = None
     language: str | None = None
+    is_active: bool = True
+    allergies: tuple[Allergy, ...] = ()
 
 
 class Facility(Part):

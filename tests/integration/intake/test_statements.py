@@ -81,3 +81,13 @@ async def test_results_of_two_patients_in_one_message(intake: Intake) -> None:
     )
     assert await (await intake.sender()).send(both) == "AA"
     assert len({subject for subject, _ in await said(intake)}) == 2
+
+
+async def test_a_batch_in_one_frame_is_stored_one_by_one_and_answered_as_one(intake: Intake) -> None:
+    sender = await intake.sender()
+    batch = b"FHS|^~\\&\rBHS|^~\\&\r" + adt("A01") + siu("S12", T1) + b"BTS|2\rFTS|1\r"
+    sender.write(b"\x0b" + batch + b"\x1c\x0d")
+    answer = await sender.answer()
+    assert [line[0] for line in answer] == ["BHS", "MSH", "MSA", "MSH", "MSA", "BTS"]
+    assert [line[1] for line in answer if line[0] == "MSA"] == ["AA", "AA"]
+    assert await intake.log() == [("A01", "accepted", None), ("SIU^S12", "accepted", None)]

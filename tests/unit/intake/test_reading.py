@@ -98,7 +98,7 @@ def test_absurd_dates_count_as_missing_and_leave_doubts() -> None:
         (adt("A01") + adt("A03"), Verdict(Outcome.REJECTED, "AE", Reason.SEVERAL_MESSAGES, 100, "MSH")),
         (b"MSH|^~\\&|A|GENHOSP|||||||P|2.5\r", Verdict(Outcome.REJECTED, "AE", Reason.NO_TRIGGER, 101, "MSH^1^9")),
         (adt("A01").replace(b"ADT^A01", b"BAR^P01"), Verdict(Outcome.SKIPPED, reason=Reason.UNSUPPORTED_TYPE)),
-        (specimen("a17-swap"), Verdict(Outcome.SKIPPED, reason=Reason.UNSUPPORTED_TRIGGER)),
+        (adt("A99"), Verdict(Outcome.SKIPPED, reason=Reason.UNSUPPORTED_TRIGGER)),
         (adt("A01", visit="", admitted=""), Verdict(Outcome.HELD, reason=Reason.NO_VISIT)),
         (
             adt("A40", retired="x").replace(b"MRG|x", b"MRG|"),
