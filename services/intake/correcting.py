@@ -140,7 +140,7 @@ async def _merge(tx: Transaction, chart: Chart, message: Logged, records: Mappin
         raise ValueError("the message has nothing to apply")
     survivor_record, retired_record = records[adt.identifiers[0]], records[adt.retired[0]]
     retired = chart.surviving[retired_record]
-    effect = await merging.merge(tx, chart, message.arrival, survivor_record, retired_record)
+    effect = await merging.merge(tx, chart, message.arrival, adt, (survivor_record, retired_record))
     if effect.drafts:
         survivor = chart.surviving[survivor_record]
         for stay in chart.stays.values():

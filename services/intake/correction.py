@@ -20,6 +20,7 @@ from services.intake.describing import StayIdentity
 from services.intake.message import AdtMessage, Outcome, Reason, Said, StayFact
 from services.intake.patient import Record, Saying
 from services.intake.person import IDENTIFIERS
+from services.intake.triggers import ALONE, MERGES
 from shared.events import Draft, uuid7
 from shared.events.encounters import PatientUpdated
 from shared.events.people import Identifier
@@ -31,8 +32,11 @@ NOT_CORRECTED = "not-corrected"
 
 
 def is_compound(arrival: Arrival) -> bool:
-    """Whether it speaks of several patients, or of things beside a stay: appointments, observations, documents."""
-    return bool(arrival.adt and (arrival.adt.others or arrival.adt.statements))
+    """Whether it speaks of several patients, of things beside a stay (appointments, observations, documents), or of
+    links, moves and numbers: what was then is not told by the facts of one stay.
+    """
+    adt = arrival.adt
+    return bool(adt and (adt.others or adt.statements or adt.trigger in ALONE - MERGES))
 
 
 @dataclass(slots=True)

@@ -18,7 +18,7 @@ from services.intake.fhir.resources import Encounter, MessageBundle, MessageHead
 from services.intake.fhir.telling import Telling, Told
 from services.intake.fhir.times import Moments
 from services.intake.message import AdtMessage, Heading, OrderKey, Outcome, Reason, StayFact, Verdict
-from services.intake.triggers import MERGES, PATIENT_ONLY, RANKS
+from services.intake.triggers import ALONE, PATIENT_ONLY, RANKS
 from shared.events import uuid7
 from shared.events.people import Identifier
 
@@ -158,7 +158,7 @@ def _apply(arrival: Arrival, request: Request, feed: Feed, feeds: FeedDirectory)
         trigger = codes.trigger_of_event(request.event, visit.class_of(encounter, feed, feeds))
     else:
         trigger = codes.trigger_of_status(encounter.status)
-    if trigger is None or trigger in MERGES:
+    if trigger is None or trigger in ALONE:
         return Verdict(Outcome.SKIPPED, reason=Reason.UNSUPPORTED_TRIGGER)
     arrival.adt = _adt(arrival, request, encounter, trigger, feeds)
     arrival.doubts = arrival.adt.doubts

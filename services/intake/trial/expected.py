@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from services.intake.er7 import Message
-from services.intake.triggers import MERGES, PATIENT_ONLY
+from services.intake.triggers import WITHOUT_STAY
 
 _OPENINGS = frozenset({"A01", "A04", "A05", "A06"})
 _DISCHARGES = frozenset({"A03"})
@@ -31,7 +31,7 @@ class Expected(NamedTuple):
         return int(self.field.partition("-")[2])
 
     def applies_to(self, trigger: str) -> bool:
-        if trigger in MERGES | PATIENT_ONLY:
+        if trigger in WITHOUT_STAY:
             return self.everywhere
         return self.triggers is None or trigger in self.triggers
 

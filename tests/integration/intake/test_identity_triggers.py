@@ -100,7 +100,8 @@ async def test_a_renumbered_visit_keeps_its_id_whatever_number_comes_later(intak
     assert await sender.send(rename) == "AA"
     await sender.send(adt("A02", visit="OLD", location="ICU^2^B", control_id="2", recorded=T3))
     await sender.send(adt("A03", visit="NEW", control_id="3", recorded=T4))
-    assert await intake.event_types() == ["encounter.admitted", "encounter.transferred", "encounter.discharged"]
+    said = [kind for kind in await intake.event_types() if kind.startswith("encounter")]
+    assert said == ["encounter.admitted", "encounter.transferred", "encounter.discharged"]
     ids = {fact["encounter"]["id"] for fact in await facts(intake, "care.encounter")}
     assert len(ids) == 1
     found = await stays(intake)
