@@ -9,6 +9,9 @@ from services.transitions.api import transitions_router
 from services.transitions.calendars import read_calendars
 from services.transitions.consumers import EVIDENCE, handlers
 from services.transitions.editions import register_protocols
+from services.transitions.monitoring.api import monitoring_router
+from services.transitions.monitoring.rules import read_rules as read_monitoring
+from services.transitions.monitoring.watching import Watcher
 from services.transitions.protocol_api import protocols_router
 from services.transitions.protocols import read_protocols
 from services.transitions.referrals.api import referrals_router
@@ -42,6 +45,7 @@ async def build(settings: Settings) -> Service:
     rules = read_rules()
     protocols = read_protocols(settings.protocols, demo=settings.demo, programmes=settings.programmes)
     closed = read_calendars(settings.calendars)
+    watch = read_monitoring()
     database = await open_database(SERVICE, settings.postgres)
     library = await register_protocols(database, protocols, closed)
     consumer = Consumer(
@@ -51,9 +55,11 @@ async def build(settings: Settings) -> Service:
         handlers=handlers(library, rules),
         hears=dict.fromkeys(EVIDENCE, library.heard),
         gather_s=GATHER_S,
+        handlers=handlers(library, rules, watch),
         instance=settings.instance,
     )
     loop = LoopKeeper(database, rules)
+    watcher = Watcher(database, library, watch)
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
     clock = Timekeeper(database, library, batch=settings.timers_batch)
     operations = operations_router(database, consumer=consumer, relay=relay, snapshot=tell_open_transitions)
@@ -62,8 +68,9 @@ async def build(settings: Settings) -> Service:
         worklist_router(database, library),
         protocols_router(database, library),
         referrals_router(database, rules),
+        monitoring_router(database, library, watch),
         signals_router(database),
         operations,
     ]
     app = create_app(SERVICE, database=database, settings=settings.http, routers=routers)
-    return Service(app, database, (consumer.run, relay.run, clock.run, loop.run))
+    return Service(app, database, (consumer.run, relay.run, clock.run, loop.run, watcher.run))

@@ -2,6 +2,9 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+from services.transitions.monitoring.rules import MonitoringRules
+from services.transitions.monitoring.rules import read_rules as read_monitoring
+from services.transitions.monitoring.watching import hear_observations
 from services.transitions.protocols import Library
 from services.transitions.referrals.hearing import hear_referrals
 from services.transitions.referrals.rules import LoopRules, read_rules
@@ -16,13 +19,16 @@ EVIDENCE = (Topic.NOTIFICATIONS, Topic.PLANS)
 Tracking = Callable[[Transaction, Library, Sequence[AnyEvent]], Awaitable[None]]
 
 
-def handlers(library: Library, rules: LoopRules | None = None) -> Mapping[Topic, Handler]:
-    """Each topic's handler; `rules` are the referral loop's, those shipped where none are given."""
+def handlers(
+    library: Library, rules: LoopRules | None = None, watch: MonitoringRules | None = None
+) -> Mapping[Topic, Handler]:
+    """Each topic's handler; `rules` are the referral loop's, `watch` the monitoring's (else those shipped)."""
     moving = _moving(rules or read_rules())
+    watching = _watching(library, watch or read_monitoring())
     evidence = _knowing(library, weigh_evidence)
     return {
         Topic.ENCOUNTERS: _knowing(library, track_encounters),
-        Topic.FOLLOWUPS: _each(evidence, moving),
+        Topic.FOLLOWUPS: _each(evidence, moving, watching),
         Topic.REFERRALS: _each(evidence, moving),
         **dict.fromkeys(EVIDENCE, evidence),
     }
@@ -31,6 +37,13 @@ def handlers(library: Library, rules: LoopRules | None = None) -> Mapping[Topic,
 def _moving(rules: LoopRules) -> Handler:
     async def handle(tx: Transaction, events: Sequence[AnyEvent]) -> None:
         await hear_referrals(tx, rules, events)
+
+    return handle
+
+
+def _watching(library: Library, rules: MonitoringRules) -> Handler:
+    async def handle(tx: Transaction, events: Sequence[AnyEvent]) -> None:
+        await hear_observations(tx, library, rules, events)
 
     return handle
 

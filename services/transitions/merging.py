@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from services.transitions.announcement import Cause
 from services.transitions.cases import Cases
+from services.transitions.monitoring import store as monitoring
 from services.transitions.protocols import Library
 from services.transitions.referrals import store as referrals
 from services.transitions.store import following
@@ -23,6 +24,7 @@ async def take_over(tx: Transaction, library: Library, event: AnyEvent, merged: 
     survivor = (await tx.lock([merged.retired, merged.survivor])).get(merged.survivor, merged.survivor)
     await tx.alias(merged.retired, survivor)
     await following.rekey(tx.connection, merged.retired, survivor)
+    await monitoring.rekey(tx.connection, merged.retired, survivor)
     await referrals.rekey(tx.connection, merged.retired, survivor)
     cases = await Cases.load(tx, library, [survivor], since=event.time)
     cases.put(hear_patient(cases.of(survivor), merged.patient), Cause.of(event), Why.PATIENT_MERGED)

@@ -107,6 +107,8 @@ def _settle(
 ) -> Obligation:
     if not obligation.is_live:
         return _look_again(obligation, asked, evidence)
+    if obligation.rule.due.anchor is Anchor.REQUEST:
+        return _settle_requested(obligation, demand)
     if asked is not None:
         if obligation.must_begin_anew(asked.due):
             return obligation.cancel(Why.DUE_MOVED)
@@ -126,6 +128,12 @@ def _look_again(settled: Obligation, asked: Asked | None, evidence: tuple[Eviden
         return settled
     deed = asked.window.first(evidence, asked.rule)
     return settled if deed is None else settled.complete_again(asked.due, deed)
+
+
+def _settle_requested(obligation: Obligation, demand: Demand) -> Obligation:
+    """A task opened for something that happened stands for as long as the patient is where it can be done."""
+    bar = demand.bar_of(obligation.rule)
+    return obligation if bar in {None, Why.HISTORICAL} else obligation.cancel(bar or Why.NOT_ASKED_FOR)
 
 
 def _weigh(obligation: Obligation, asked: Asked, evidence: tuple[Evidence, ...]) -> Obligation:

@@ -70,6 +70,11 @@ class Protocol(Part):
     def reference(self) -> ProtocolReference:
         return ProtocolReference(name=self.name, version=self.version)
 
+    def fits(self, stay: "Stay") -> bool:
+        """Whether a stay asks for it; one whose tasks are all opened on request is asked for by none."""
+        on_request = bool(self.tasks) and all(task.due.anchor is Anchor.REQUEST for task in self.tasks)
+        return not on_request and self.applies.fits(stay)
+
     @model_validator(mode="after")
     def _codes_stand_once(self) -> Self:
         codes = [task.code for task in self.tasks]
@@ -119,7 +124,7 @@ class Library:
 
     def select(self, stay: Stay, edition: str) -> tuple[Protocol, ...]:
         """The protocols of the edition that fit, by name. Raises KeyError for an edition never registered."""
-        fitting = tuple(protocol for protocol in self._editions[edition] if protocol.applies.fits(stay))
+        fitting = tuple(protocol for protocol in self._editions[edition] if protocol.fits(stay))
         silencing = tuple(protocol for protocol in fitting if protocol.suppresses)
         return silencing or fitting
 
@@ -147,6 +152,14 @@ class Library:
     def closed(self, facility: str) -> Mapping[date, str]:
         """Days on which the facility's own calendar is closed, each with the reason."""
         return self._closed.get(facility, {})
+
+    def on_request(self, code: str) -> "tuple[TaskRule, ProtocolReference]":
+        """The rule of a task that is opened by its code. Raises KeyError when no protocol has it."""
+        for protocol in self._editions[self.edition]:
+            for rule in protocol.tasks:
+                if rule.code == code and rule.due.anchor is Anchor.REQUEST:
+                    return rule, protocol.reference
+        raise KeyError(code)
 
     def rule(self, reference: ProtocolReference, code: str) -> TaskRule:
         """The rule that a task runs under. Raises KeyError for a version never registered."""

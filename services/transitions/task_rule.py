@@ -12,11 +12,14 @@ from shared.events import BY_TYPE
 
 
 class Anchor(StrEnum):
-    """What a time is counted from. `expected-discharge` is the announced one, else the discharge itself."""
+    """What a time is counted from. `expected-discharge` is the announced one, else the discharge itself; `request`:
+    the task is opened for something that happened, not for a stay.
+    """
 
     ADMISSION = "admission"
     EXPECTED_DISCHARGE = "expected-discharge"
     DISCHARGE = "discharge"
+    REQUEST = "request"
 
 
 class CancelOn(StrEnum):

@@ -3,6 +3,7 @@
 from shared.events.encounters import ENCOUNTER_FACTS
 from shared.events.fact import Fact
 from shared.events.followups import FOLLOWUP_FACTS
+from shared.events.monitoring import MONITORING_FACTS
 from shared.events.notifications import NOTIFICATION_FACTS
 from shared.events.operations import OPERATIONS_FACTS
 from shared.events.plans import PLAN_FACTS
@@ -13,6 +14,7 @@ FACTS: tuple[type[Fact], ...] = (
     *ENCOUNTER_FACTS,
     *REFERRAL_FACTS,
     *FOLLOWUP_FACTS,
+    *MONITORING_FACTS,
     *TRANSITION_FACTS,
     *PLAN_FACTS,
     *NOTIFICATION_FACTS,

@@ -1,0 +1,135 @@
+"""Remote monitoring in the database: an alert is a task, a correction takes it back, silence is asked after."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+import pytest
+import pytest_asyncio
+
+from services.transitions.api import transitions_router
+from services.transitions.monitoring.api import monitoring_router
+from services.transitions.monitoring.rules import read_rules
+from services.transitions.monitoring.watching import Watcher
+from shared.events import AnyEvent
+from shared.events.followups import ObservationRecorded
+from shared.events.monitoring import AlertRaised, AlertWithdrawn
+from shared.events.transitions import TaskCancelled
+from shared.http import Role
+from tests.integration.http.running import Client, Tokens, issuing, service
+from tests.integration.transitions.house import House
+from tests.unit.transitions.stays import StayTold, follow_up
+
+RULES = read_rules()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def tokens(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Tokens]:
+    async with issuing(tmp_path_factory.mktemp("issuer")) as (_, signing):
+        yield signing
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def client(house: House, tokens: Tokens) -> AsyncIterator[Client]:
+    database, library = house.database, house.library
+    routers = [transitions_router(database, library), monitoring_router(database, library, RULES)]
+    async with service(tokens, routers, database=database) as served:
+        yield served
+
+
+async def watched(house: House, client: Client, **more: Any) -> tuple[StayTold, str]:
+    stay = await house.discharge_past_due("p1", timedelta(hours=3))
+    listed = await client.ask("GET", "/transitions", Role.CARE_MANAGER)
+    path = f"/transitions/{listed.body['items'][0]['transition']['id']}/monitoring"
+    body = {"signals": ["oxygen-saturation", "weight"], **more}
+    answer = await client.ask("PUT", path, Role.CARE_MANAGER, json=body)
+    assert answer.status == 200, answer.text
+    return stay, path
+
+
+async def measured(house: House, value: str, key: UUID | None = None, **more: Any) -> AnyEvent:
+    time = (await house.now()).isoformat()
+    said = {"code": "59408-5", "value": Decimal(value), "unit": "%"} | more
+    told = follow_up(ObservationRecorded, time, **said)
+    event = replace(told, fact=told.fact.model_copy(update={"followup_id": key or uuid4()}))
+    await house.hear(event)
+    return event
+
+
+async def open_alerts(client: Client) -> Any:
+    answer = await client.ask("GET", "/monitoring/alerts", Role.CARE_MANAGER)
+    assert answer.status == 200, answer.text
+    return answer.body["items"]
+
+
+async def test_an_alert_opens_a_task_that_answering_closes(house: House, client: Client) -> None:
+    await watched(house, client)
+    await measured(house, "87")
+    await measured(house, "86")
+    [raised] = await house.facts(AlertRaised)
+    assert (raised.severity, raised.proposes_visit) == ("urgent", True)
+    tasks = await house.tasks()
+    assert tasks["monitoring-urgent"][0] == tasks["telehealth-visit"][0] == "requested"
+    [alert] = await open_alerts(client)
+    done = await client.ask(
+        "POST", f"/monitoring/alerts/{alert['id']}/acknowledge", Role.CARE_MANAGER, json={"outcome": "called"}
+    )
+    assert done.status == 200, done.text
+    assert (await house.tasks())["monitoring-urgent"][0] == "completed"
+    assert await open_alerts(client) == []
+    await measured(house, "86")
+    assert len(await house.facts(AlertRaised)) == 2
+
+
+async def test_a_correction_takes_alert_and_task_back(house: House, client: Client) -> None:
+    await watched(house, client)
+    key = uuid4()
+    await measured(house, "91", key)
+    await measured(house, "97", key, status="C")
+    assert [f.reason for f in await house.facts(AlertWithdrawn)] == ["the reading was corrected"]
+    assert [f.task.code for f in await house.facts(TaskCancelled)] == ["monitoring-advisory"]
+    assert await open_alerts(client) == []
+
+
+async def test_silence_is_asked_after_once(house: House, client: Client) -> None:
+    _, path = await watched(house, client)
+    await house.database.pool.execute("UPDATE monitoring SET since = since - interval '3 days'")
+    await client.ask("PUT", path, Role.CARE_MANAGER, json={"signals": ["weight"]})
+    for _ in range(2):
+        await Watcher(house.database, house.library, RULES).work_off()
+    [raised] = await house.facts(AlertRaised)
+    assert raised.text == "Weight: no reading for 36 hours"
+    await measured(house, "180", code="29463-7", unit="[lb_av]")
+    assert [f.reason for f in await house.facts(AlertWithdrawn)] == ["readings came"]
+    assert (await house.tasks())["monitoring-outreach"][0] == "cancelled"
+
+
+async def test_what_cannot_be_judged_is_listed_and_alerts_to_nothing(house: House, client: Client) -> None:
+    await watched(house, client)
+    await measured(house, "8")
+    await measured(house, "98", unit="furlong")
+    assert await house.facts(AlertRaised) == []
+    listed = await client.ask("GET", "/monitoring/doubtful", Role.CARE_MANAGER)
+    assert {item["quality"] for item in listed.body["items"]} == {"implausible", "unit-unknown"}
+
+
+async def test_nobody_is_watched_unasked_and_none_while_in_hospital(house: House, client: Client) -> None:
+    await measured(house, "80")
+    assert await house.count("SELECT count(*) FROM reading") == 0
+    _, path = await watched(house, client)
+    await house.hear(StayTold(patient="p1").admit((await house.now()).isoformat()))
+    await measured(house, "80")
+    assert await house.facts(AlertRaised) == []
+    assert (await client.ask("DELETE", path, Role.CARE_MANAGER)).status == 204
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({"signals": ["mood"]}, "body.signals"), ({"signals": ["weight"], "variant": "x"}, "body.variant")],
+)
+async def test_what_is_not_known_is_told_by_field(client: Client, body: dict[str, object], field: str) -> None:
+    answer = await client.ask("PUT", f"/transitions/{uuid4()}/monitoring", Role.CARE_MANAGER, json=body)
+    assert (answer.status, answer.body["field"]) == (422, field)
