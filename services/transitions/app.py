@@ -52,7 +52,6 @@ async def build(settings: Settings) -> Service:
         database=database,
         kafka=settings.kafka,
         name=SERVICE,
-        handlers=handlers(library, rules),
         hears=dict.fromkeys(EVIDENCE, library.heard),
         gather_s=GATHER_S,
         handlers=handlers(library, rules, watch),

@@ -96,7 +96,8 @@ async def acknowledge(
     cases = await Cases.load(tx, library, [monitoring.patient_id], [monitoring.encounter_id], since=cause.at)
     followed = _followed(cases, monitoring.encounter_id)
     tasks = tuple(
-        o.complete_by_person(cause.at, outcome) if o.task.id == alert.task_id and o.runs else o for o in followed.tasks
+        o.complete_by_person(cause.at, outcome, actor) if o.task.id == alert.task_id and o.runs else o
+        for o in followed.tasks
     )
     if tasks != followed.tasks:
         _put(cases, replace(followed, tasks=tasks), cause)

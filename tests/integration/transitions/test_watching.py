@@ -52,7 +52,7 @@ async def watched(house: House, client: Client, **more: Any) -> tuple[StayTold, 
 
 async def measured(house: House, value: str, key: UUID | None = None, **more: Any) -> AnyEvent:
     time = (await house.now()).isoformat()
-    said = {"code": "59408-5", "value": Decimal(value), "unit": "%"} | more
+    said: dict[str, Any] = {"code": "59408-5", "value": Decimal(value), "unit": "%"} | more
     told = follow_up(ObservationRecorded, time, **said)
     event = replace(told, fact=told.fact.model_copy(update={"followup_id": key or uuid4()}))
     await house.hear(event)
