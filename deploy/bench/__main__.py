@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.bench import end_to_end, growth, log, reporting, taking_in, tools
+from deploy.bench import end_to_end, following, growth, log, reporting, taking_in, tools
 from deploy.bench.figures import Report
 from deploy.bench.ground import Ground, prepared
 from deploy.local.settings import ROOT
 
-ROWS = ("throughput", "latency", "sustained", "bare", "growth", "log")
+ROWS = ("throughput", "latency", "sustained", "bare", "following", "growth", "log")
 
 
 def main(
@@ -46,6 +46,7 @@ async def _measure(rows: tuple[str, ...], sustained_s: float, seconds: float, st
         "latency": lambda ground: taking_in.latency(ground, report, seconds=3 * seconds),
         "sustained": lambda ground: end_to_end.sustained(ground, report, seconds=sustained_s),
         "bare": lambda ground: end_to_end.beside_the_bare(ground, report, messages=int(800 * seconds)),
+        "following": lambda ground: following.on_one_core(ground, report, messages=int(600 * seconds)),
         "growth": lambda ground: growth.cost(ground, report, stays=stays, messages=int(300 * seconds)),
         "log": lambda ground: log.search(ground, report, rows=messages),
     }

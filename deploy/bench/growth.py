@@ -79,13 +79,13 @@ async def _step_by_step(ground: Ground, load: Load) -> Rates:
     rates = {"intake": (await tools.offer(ground.mllp_port, load)).per_second}
     await ground.published("intake")
     for service in CONSUMERS:
-        rates[service] = await _consuming(ground, service)
+        rates[service] = await consuming(ground, service)
         await ground.published(service)
     await ground.only()
     return rates
 
 
-async def _consuming(ground: Ground, service: str) -> float:
+async def consuming(ground: Ground, service: str) -> float:
     """Events/s from when it has claimed its partitions to its last step forward."""
     clock = time.monotonic
     before = seen = await _how_far(ground, service)

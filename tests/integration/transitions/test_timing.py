@@ -49,6 +49,17 @@ async def test_all_that_became_due_while_down_is_told_once_and_in_order(house: H
     assert await house.count("SELECT count(*) FROM outbox") == before
 
 
+async def test_five_hundred_that_become_due_at_once_are_told_within_half_a_minute(house: House) -> None:
+    patients = [f"p{n}" for n in range(500 // LEVELS + 1)]
+    left = (await house.now() - LONG_AGO).isoformat(sep=" ")
+    await house.hear(*(StayTold(patient=patient).discharge(left) for patient in patients))
+    assert await house.count(UNFIRED) == len(patients) * LEVELS >= 500
+    async with asyncio.timeout(30):
+        await house.timekeeper().work_off()
+    assert await house.count(UNFIRED) == 0
+    assert set((await told(house)).values()) == {1}
+
+
 async def test_two_schedulers_at_once_tell_each_level_once(house: House) -> None:
     for n in range(30):
         await house.discharge_past_due(f"p{n}", LONG_AGO)
