@@ -73,7 +73,17 @@ async def test_others_see_no_name_anywhere(console: Console, role: Role) -> None
     story = Story()
     paths = await a_discharge(console, story)
     await console.take(minute("north", now(), 9), silence("north"))
-    for path in ("/", "/feeds", "/pipeline", "/parked", "/deliveries", "/signals", "/messages", *paths.values()):
+    for path in (
+        "/",
+        "/feeds",
+        "/pipeline",
+        "/parked",
+        "/deliveries",
+        "/signals",
+        "/messages",
+        "/identity",
+        *paths.values(),
+    ):
         shown = await page(console, path, role)
         assert shown.status == 200, path
         for secret in ("Okafor", "Ada ", "1948", "555-0100", "Heart failure", story.encounter.visit.value, "Dr Lin"):
