@@ -109,6 +109,11 @@ class Chart:
     renamed: dict[Identifier, Identifier] = field(default_factory=dict)
     """Visits that go on under another number."""
 
+    @property
+    def has_redirected(self) -> bool:
+        """Whether one of the records was merged into another."""
+        return any(record != survivor for record, survivor in self.surviving.items())
+
     def take(self, arrival: Arrival, record_id: str, part: AdtMessage | None = None) -> Effect:
         """Applies one message, or its part about one of several patients, that says something of a patient."""
         adt = part or arrival.adt

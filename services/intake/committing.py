@@ -126,7 +126,8 @@ class Committer:
         new = {p.record for p in proposals}.intersection(learned.values())
         opened.chart.surviving.update((record, record) for record in new)
         effects, ready, busy = _sort_out(group, records, opened)
-        if busy or renumbering.is_needed(opened.chart):
+        if busy or renumbering.is_needed(opened.chart) or opened.chart.has_redirected:
+            # Where a record leads to another one, that may change too, and only a lock holds it.
             raise ChangedMeanwhileError
         await _load_older_facts(connection, ready, opened)
         effects += [opened.chart.take(arrival, next(records[one] for one in _named(arrival))) for arrival in ready]
