@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import groupby
 from typing import TypeGuard
 
 from services.transitions.announcement import Cause
@@ -11,6 +10,7 @@ from services.transitions.cases import Cases
 from services.transitions.evidence import evidence_in
 from services.transitions.merging import take_over
 from services.transitions.protocols import Library
+from services.transitions.stages import staged
 from services.transitions.transition import hear, hear_patient
 from shared.events import AnyEvent, Event, Topic
 from shared.events.encounters import EncounterFact, PatientMerged, PatientUnmerged, PatientUpdated
@@ -19,13 +19,11 @@ from shared.postgres import Transaction
 
 async def track_encounters(tx: Transaction, library: Library, events: Sequence[AnyEvent]) -> None:
     """Takes a batch of encounter events into effect; the batch is in order per patient and its patients are locked."""
-    news = (event for event in events if not event.snapshot)
-    for is_merge, run in groupby(news, key=lambda event: isinstance(event.fact, PatientMerged)):
-        if is_merge:
-            for event in run:
-                await _merge(tx, library, event)
-        else:
-            await _track(tx, library, list(run))
+    for stage in staged([event for event in events if not event.snapshot]):
+        for event in stage.merges:
+            await _merge(tx, library, event)
+        if stage.others:
+            await _track(tx, library, stage.others)
 
 
 async def _merge(tx: Transaction, library: Library, event: AnyEvent) -> None:
