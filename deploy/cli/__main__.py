@@ -25,6 +25,7 @@ app = typer.Typer(
 for group in (running, sending, simulating, reading, retelling, access):
     group.register(app)
 app.add_typer(parked.app, name="parked")
+app.add_typer(protocol.app, name="protocol")
 app.add_typer(feed.app, name="feed")
 
 EXPECTED = (

@@ -1,5 +1,6 @@
 """The order between topics cannot matter, and what was heard twice is heard once."""
 
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -7,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
+from services.transitions.task import Why
 from shared.events import AnyEvent
-from shared.events.people import Disposition, EncounterClass
+from shared.events.followups import AppointmentAttended, AppointmentNoShow
+from shared.events.people import Disposition, EncounterClass, Identifier
 from tests.unit.transitions.stays import (
     StayTold,
     Ward,
@@ -18,6 +21,7 @@ from tests.unit.transitions.stays import (
     attended,
     contact,
     delivered,
+    follow_up,
     library,
     reconciled,
     standing_of,
@@ -26,6 +30,8 @@ from tests.unit.transitions.stays import (
 
 PROTOCOLS = library()
 DAYS = st.integers(1, 25)
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "1000"))
+"""`make fuzz` asks for 50,000."""
 
 
 def shown(ward: Ward, stays: list[StayTold]) -> list[Any]:
@@ -88,6 +94,29 @@ def courses(draw: DrawFn, stay: StayTold) -> list[AnyEvent]:
             case _:
                 continue
     return told
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
+@given(st.data())
+def test_how_each_obligation_closed_depends_on_what_was_done_and_not_on_the_order_it_was_heard_in(
+    data: st.DataObject,
+) -> None:
+    stay = StayTold()
+    left = stay.discharge("2026-03-06 15:00-06:00")
+    done = data.draw(deeds([left]))
+    appointment = Identifier(authority="PCP", value="A9")
+    if data.draw(st.booleans()):
+        done.append(follow_up(AppointmentAttended, "2026-03-09 09:00-05:00", appointment=appointment))
+        done.append(follow_up(AppointmentNoShow, "2026-03-09 18:00-05:00", appointment=appointment))
+    heard = data.draw(st.permutations([left, *done, *done[:2]]))
+    ends = [closures(Ward(PROTOCOLS).hear(*order), stay) for order in ([left, *done], heard)]
+    assert ends[0] == ends[1]
+
+
+def closures(ward: Ward, stay: StayTold) -> list[Any]:
+    """What stands of each obligation: how it closed, by which deed, and when that was done."""
+    standing = [o.task for o in ward.of(stay).tasks if o.why is not Why.EVIDENCE_RETRACTED]
+    return sorted((t.code, str(t.closure), str(t.evidence_event_id), str(t.done_at), str(t.due_at)) for t in standing)
 
 
 @settings(max_examples=60, deadline=None)

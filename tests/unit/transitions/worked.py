@@ -10,6 +10,7 @@ from uuid import uuid4
 from services.transitions.escalation import LAPSE, Timer, fire, timers
 from services.transitions.followed import PatientCase
 from services.transitions.lapsing import lapsed
+from services.transitions.task import Obligation
 from services.transitions.transition import settle
 from shared.calendar import end_of_day, zone_of
 from shared.events import AnyEvent
@@ -152,7 +153,7 @@ class Told:
         return {f"due {local:%Y-%m-%d}" if is_days_end else f"due {local:%Y-%m-%d %H:%M}"}
 
 
-def _words(obligation: stays.Obligation) -> set[str]:
+def _words(obligation: Obligation) -> set[str]:
     task = obligation.task
     told = {f"told {obligation.rule.ladder[n - 1].role}" for n in range(1, task.escalation_level + 1)}
     overdue = {"overdue"} if obligation.fired else set()
