@@ -12,7 +12,7 @@ EVERY_LEG := browser or parser or promtool or apache or chaos
 space := $(subst ,, )
 CLEAN_FILES := .run build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache test-results
 
-.PHONY: run test test-all chaos bench lint types lock clean env dev
+.PHONY: run test test-all chaos fuzz bench lint types lock clean env dev
 
 run: $(RUN_STAMP)  ## start everything, Ctrl-C stops it
 	@$(BIN)/python -m deploy.local
@@ -29,6 +29,9 @@ test-all: $(DEV_STAMP)  ## the rest: browser, AsyncAPI's parser, promtool, Apach
 
 chaos: $(DEV_STAMP)  ## the long one: 20,000 messages, a kill every 4 s; SEED=… repeats a plan, CHAOS=ci a short one
 	$(BIN)/python -m deploy.chaos $(if $(SEED),--seed $(SEED))
+
+fuzz: $(DEV_STAMP)  ## the long one: closure over 50,000 orders of a stay and its follow-ups; EXAMPLES=… for another number
+	FUZZ_EXAMPLES=$(or $(EXAMPLES),50000) $(BIN)/pytest tests/unit/transitions/test_convergence.py -k closed_depends --timeout 0
 
 bench: $(DEV_STAMP)  ## figures beside their floors, into docs/benchmarks.md
 	$(BIN)/python -m deploy.bench

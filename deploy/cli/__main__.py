@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from deploy.cli import access, feed, parked, reading, retelling, running, sending, simulating
+from deploy.cli import access, feed, parked, protocol, reading, retelling, running, sending, simulating
 from deploy.cli.output import fail
 from deploy.local.apache import ApacheKafkaError
 from deploy.local.broker import BrokerError
