@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Form, Request, Response
 
 from services.dashboard.forms import own_form
 from services.dashboard.lineage import chain, tree
@@ -19,23 +19,21 @@ Looker = Annotated[Caller, allow(*OPS)]
 Anyone = Annotated[Caller, allow(*CARE, *PIPELINE)]
 Revealer = Annotated[Caller, allow(*OPS)]
 Operator = Annotated[Caller, allow(Role.OPS)]
-Choice = Annotated[str | None, Query(max_length=100)]
+Number = Annotated[str, Form(max_length=200)]
 LONGEST_ID = 64
-FILTERS = ("feed", "outcome", "trigger", "control_id", "before")
+LONGEST_FILTER = 200
+FILTERS = ("feed", "outcome", "reason", "trigger", "control_id", "patient", "visit", "since", "until", "before")
 
 
 @router.get("/messages")
-async def messages_page(
-    request: Request,
-    caller: Looker,
-    feed: Choice = None,
-    outcome: Choice = None,
-    trigger: Choice = None,
-    control_id: Choice = None,
-) -> Response:
+async def messages_page(request: Request, caller: Looker) -> Response:
     """What arrived, the latest first, as intake tells it."""
     console = console_of(request)
-    params = {name: value for name, value in request.query_params.items() if name in FILTERS and value}
+    params = {
+        name: value
+        for name, value in request.query_params.items()
+        if name in FILTERS and value and len(value) <= LONGEST_FILTER
+    }
     said: dict[str, Any] = {}
     away = None
     try:
@@ -44,9 +42,33 @@ async def messages_page(
         away = problem.title
     async with console.database.pool.acquire() as connection:
         now = await board.clock(connection)
-    chosen = {"feed": feed, "outcome": outcome, "trigger": trigger, "control_id": control_id}
+    chosen = {name: params.get(name) for name in FILTERS}
     return await render(
         request, "messages.html", caller, said=said, away=away, chosen=chosen, params=params, now=now, watch=["feeds"]
+    )
+
+
+@router.post("/messages/find", dependencies=[own_form])
+async def find(
+    request: Request, caller: Looker, patient_identifier: Number = "", visit_number: Number = ""
+) -> Response:
+    """By a person's or a visit's number: in a form and not in the address, and intake writes down who looked."""
+    console = console_of(request)
+    asked = {"patient_identifier": patient_identifier.strip(), "visit_number": visit_number.strip()}
+    said: dict[str, Any] = {}
+    away = None
+    try:
+        told = {name: value for name, value in asked.items() if value}
+        said = await console.peers.post("intake", "/messages/search", token_of(request), told)
+    except Problem as problem:
+        away = problem.title
+    async with console.database.pool.acquire() as connection:
+        now = await board.clock(connection)
+    chosen = dict.fromkeys(FILTERS)
+    # Its further pages would need the number again, which stands in no address.
+    shown = {"items": said.get("items", [])}
+    return await render(
+        request, "messages.html", caller, said=shown, away=away, chosen=chosen, params={}, now=now, watch=[]
     )
 
 
@@ -59,12 +81,13 @@ async def message_page(request: Request, caller: Anyone, message_id: str) -> Res
 @router.post("/messages/{message_id}/reveal", dependencies=[own_form])
 async def reveal(request: Request, caller: Revealer, message_id: str) -> Response:
     """Shows the raw message. Intake writes down who looked, before it answers."""
-    peers = console_of(request).peers
+    peers, path = console_of(request).peers, f"/messages/{_plain(message_id)}"
     try:
-        raw = await peers.get_text("intake", f"/messages/{_plain(message_id)}/raw", token_of(request))
+        raw = await peers.get_text("intake", f"{path}/raw", token_of(request))
+        sides = await peers.get("intake", f"{path}/sides", token_of(request), {"revealed": "true"})
     except Problem as problem:
         return back_to(request, f"/messages/{_plain(message_id)}", "bad", refusal(problem))
-    return await _message(request, caller, message_id, raw)
+    return await _message(request, caller, message_id, raw, sides)
 
 
 @router.post("/messages/{message_id}/replay", dependencies=[own_form])
@@ -77,12 +100,14 @@ async def replay(request: Request, _caller: Operator, message_id: str) -> Respon
     return back_to(request, here, "good", "Read again. What it came to stands below in a moment.")
 
 
-async def _message(request: Request, caller: Caller, message_id: str, raw: str | None) -> Response:
+async def _message(request: Request, caller: Caller, message_id: str, raw: str | None, sides: Any = None) -> Response:
     console = console_of(request)
     said: dict[str, Any] = {}
     away = None
     try:
         said = await console.peers.get("intake", f"/messages/{_plain(message_id)}", token_of(request))
+        if sides is None:
+            sides = await console.peers.get("intake", f"/messages/{_plain(message_id)}/sides", token_of(request))
     except Problem as problem:
         if problem.status == HTTPStatus.NOT_FOUND:
             raise Problem(404, "There is no such message", slug="unknown-message") from None
@@ -98,6 +123,7 @@ async def _message(request: Request, caller: Caller, message_id: str, raw: str |
         message_id=message_id,
         said=said,
         raw=raw,
+        sides=sides or {},
         away=away,
         nodes=tree(effects, message_id),
         may_reveal=bool(caller.roles & {*OPS, Role.ADMIN}),

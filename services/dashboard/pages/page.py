@@ -45,6 +45,7 @@ NAVIGATION: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("/parked", "Parked", OPS),
     ("/deliveries", "Deliveries", OPS),
     ("/messages", "Messages", OPS),
+    ("/held", "Held", OPS),
     ("/identity", "Identity", OPS),
     ("/signals", "Signals", (*CARE, *OPS)),
 )

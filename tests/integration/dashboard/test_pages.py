@@ -82,6 +82,8 @@ async def test_others_see_no_name_anywhere(console: Console, role: Role) -> None
         "/signals",
         "/messages",
         "/identity",
+        "/held",
+        "/replays",
         *paths.values(),
     ):
         shown = await page(console, path, role)
