@@ -55,8 +55,8 @@ AWAY = {"message_id": "m", "raw": None, "nodes": [], "may_reveal": True}
 def shown(template: str, **context: Any) -> str:
     common = {
         "request": SimpleNamespace(),
-        "caller": SimpleNamespace(subject="someone", organisation=None),
-        "sight": SimpleNamespace(facilities=None),
+        "caller": SimpleNamespace(subject="someone", roles=set(), organisation=None, facilities=frozenset()),
+        "sight": SimpleNamespace(names=False, label="", facilities=None),
         "may_care": False,
         "may_operate": True,
         "navigation": [],
