@@ -229,6 +229,8 @@ def _separators(text: str) -> Separators:
     if mark.isalnum() or mark in "\r\n":
         raise NoHeaderError("MSH-1 is no separator")
     declared = text[4 : text.find(mark, 4)] if mark in text[4:] else text[4:8]
+    if declared == "^~&":  # the escape character was lost on the way, as backslashes are
+        declared = f"^~{UNUSED}&"
     # A sender may declare fewer than four; what it leaves out it does not use.
     given = [*declared[:4], *[UNUSED] * (4 - len(declared))]
     return Separators(mark, *given)

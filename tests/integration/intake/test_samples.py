@@ -29,7 +29,7 @@ async def test_every_sample_is_stored_and_the_feed_goes_on(intake: Intake) -> No
     log = await intake.rows("SELECT outcome, reason FROM message")
     [repeated] = await intake.rows("SELECT coalesce(sum(count), 0)::int AS count FROM duplicates")
     sent = [
-        one for message in (*messages, last) for one in (split(message).messages if is_batch(message) else [message])
+        one for message in (*messages, last) for one in ((is_batch(message) and split(message).messages) or [message])
     ]
     assert len(log) + repeated["count"] == len(sent)
     assert [row for row in log if row["reason"] == "rule-failed"] == []
