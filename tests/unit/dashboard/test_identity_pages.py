@@ -38,7 +38,7 @@ SIDE = {
 
 
 def render(name: str, **shown: Any) -> str:
-    common = {
+    common: dict[str, Any] = {
         "caller": None, "here": "/identity", "navigation": [], "csrf": "c", "once": "o", "notice": None,
         "may_operate": True, "now": datetime(2026, 11, 22, tzinfo=UTC),
     }  # fmt: skip
