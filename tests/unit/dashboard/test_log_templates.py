@@ -49,7 +49,7 @@ SIDES = {
     "read": [{"place": "trigger", "value": "A01"}],
 }
 NONE = dict.fromkeys(FILTERS)
-AWAY = {"message_id": "m", "raw": None, "nodes": [], "may_reveal": True}
+AWAY: dict[str, Any] = {"message_id": "m", "raw": None, "nodes": [], "may_reveal": True}
 
 
 def shown(template: str, **context: Any) -> str:
