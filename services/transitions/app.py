@@ -17,6 +17,7 @@ from services.transitions.protocols import read_protocols
 from services.transitions.referrals.api import referrals_router
 from services.transitions.referrals.rules import read_rules
 from services.transitions.referrals.ticking import LoopKeeper
+from services.transitions.risk.api import risk_router
 from services.transitions.settings import Settings
 from services.transitions.signals.api import signals_router
 from services.transitions.snapshots import tell_open_transitions
@@ -68,6 +69,7 @@ async def build(settings: Settings) -> Service:
         protocols_router(database, library),
         referrals_router(database, rules),
         monitoring_router(database, library, watch),
+        risk_router(database),
         signals_router(database),
         operations,
     ]

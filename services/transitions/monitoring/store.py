@@ -86,7 +86,6 @@ REKEY = (
     "UPDATE monitoring SET patient_id = $2 WHERE patient_id = $1",
     "UPDATE reading SET patient_id = $2 WHERE patient_id = $1",
     "UPDATE alert SET patient_id = $2 WHERE patient_id = $1",
-    "UPDATE laboratory SET patient_id = $2 WHERE patient_id = $1",
 )
 
 

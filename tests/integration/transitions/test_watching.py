@@ -35,7 +35,10 @@ async def tokens(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Toke
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(house: House, tokens: Tokens) -> AsyncIterator[Client]:
     database, library = house.database, house.library
-    routers = [transitions_router(database, library), monitoring_router(database, library, RULES)]
+    routers = [
+        transitions_router(database, library),
+        monitoring_router(database, library, RULES),
+    ]
     async with service(tokens, routers, database=database) as served:
         yield served
 
