@@ -9,9 +9,11 @@ if TYPE_CHECKING:
 STAY = "SELECT patient_id, facility, admitted_at, discharged_at, body::text AS body FROM transition WHERE id = $1"
 # The visit that led to the stay ended where the stay began: it is none of those before.
 BEFORE = """
-SELECT count(*) FILTER (WHERE body ->> 'encounter_class' = 'EMER' AND admitted_at >= $3::timestamptz - interval '6 months'
+SELECT count(*) FILTER (WHERE body ->> 'encounter_class' = 'EMER'
+                          AND admitted_at >= $3::timestamptz - interval '6 months'
                           AND coalesce(discharged_at, admitted_at) < $3::timestamptz - interval '12 hours') AS visits,
-       count(*) FILTER (WHERE body ->> 'encounter_class' = 'IMP' AND admitted_at >= $3::timestamptz - interval '12 months')
+       count(*) FILTER (WHERE body ->> 'encounter_class' = 'IMP'
+                          AND admitted_at >= $3::timestamptz - interval '12 months')
            AS admissions
 FROM transition WHERE patient_id = $1 AND id <> $2 AND standing <> 'void' AND admitted_at < $3
 """
