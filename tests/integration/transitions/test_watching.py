@@ -14,6 +14,7 @@ from services.transitions.api import transitions_router
 from services.transitions.monitoring.api import monitoring_router
 from services.transitions.monitoring.rules import read_rules
 from services.transitions.monitoring.watching import Watcher
+from services.transitions.risk.api import risk_router
 from shared.events import AnyEvent
 from shared.events.followups import ObservationRecorded
 from shared.events.monitoring import AlertRaised, AlertWithdrawn
@@ -38,6 +39,7 @@ async def client(house: House, tokens: Tokens) -> AsyncIterator[Client]:
     routers = [
         transitions_router(database, library),
         monitoring_router(database, library, RULES),
+        risk_router(database),
     ]
     async with service(tokens, routers, database=database) as served:
         yield served
@@ -136,3 +138,17 @@ async def test_nobody_is_watched_unasked_and_none_while_in_hospital(house: House
 async def test_what_is_not_known_is_told_by_field(client: Client, body: dict[str, object], field: str) -> None:
     answer = await client.ask("PUT", f"/transitions/{uuid4()}/monitoring", Role.CARE_MANAGER, json=body)
     assert (answer.status, answer.body["field"]) == (422, field)
+
+
+async def test_a_score_is_provisional_until_its_inputs_are_known(house: House, client: Client) -> None:
+    stay = StayTold(patient="p1", diagnoses=("I50.9",))
+    came, left = await house.now() - timedelta(days=5), await house.now()
+    await house.hear(stay.admit(came.isoformat()), stay.discharge(left.isoformat()))
+    listed = await client.ask("GET", "/transitions", Role.CARE_MANAGER)
+    path = f"/transitions/{listed.body['items'][0]['transition']['id']}/risk"
+    before = (await client.ask("GET", path, Role.CARE_MANAGER)).body["scores"]["lace"]
+    assert (before["points"], before["missing"], before["highest"]) == (6, ["acute"], 9)
+    after = await client.ask("PUT", path, Role.CARE_MANAGER, json={"acute": True, "sodium": "133"})
+    assert after.status == 200, after.text
+    lace, hospital = after.body["scores"]["lace"], after.body["scores"]["hospital-2016"]
+    assert (lace["points"], lace["provisional"], hospital["points"]) == (9, False, 4)
