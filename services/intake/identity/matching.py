@@ -1,6 +1,7 @@
 """Finding candidates: what groups have queued, in batches, after the commit and beside the hot path."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import asyncpg
@@ -19,6 +20,8 @@ BATCH = 50
 """Small, since the rules run in the process that takes messages: a batch holds its loop for some milliseconds."""
 IDLE_S = 1.0
 BREATH_S = 0.05
+RESTS = 9.0
+"""How much longer than a batch took the worker rests after it: taking messages in comes first, on the same core."""
 RETRY_S = 5.0
 Linker = Callable[[], Awaitable[int]]
 """Links what is certain; answers how many pairs it looked at."""
@@ -36,9 +39,11 @@ class Matching:
     async def run(self, link: Linker) -> None:
         """Works the queue off until cancelled; a store that is away is waited for."""
         while True:
+            began = time.monotonic()
             try:
-                pause = BREATH_S if await self.match_batch() else IDLE_S
+                found = await self.match_batch()
                 await link()
+                pause = max(BREATH_S, RESTS * (time.monotonic() - began)) if found else IDLE_S
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
                 log.warning("matching failed", error=error, retry_in=RETRY_S)
                 pause = RETRY_S
