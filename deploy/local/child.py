@@ -46,6 +46,7 @@ class Program:
     owner: Owner = field(default_factory=Owner)
     cwd: Path = ROOT
     stop_signal: signal.Signals = signal.SIGTERM
+    nice: int = 0
     explain: Callable[[str], str | None] = lambda _output: None
 
 
@@ -79,15 +80,18 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         if self.log.exists() and self.log.stat().st_size > LOG_LIMIT_BYTES:
             self.log.replace(self.log.with_suffix(".log.1"))
-        owner = self.program.owner
+        program, owner = self.program, self.program.owner
+        command = ending_with_parent(
+            program.command(), program.stop_signal, uid=owner.uid, gid=owner.gid, nice=program.nice
+        )
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                *ending_with_parent(self.program.command(), self.program.stop_signal, uid=owner.uid, gid=owner.gid),
+                *command,
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                cwd=self.program.cwd,
-                env={**os.environ, **self.program.environment},
+                cwd=program.cwd,
+                env={**os.environ, **program.environment},
                 start_new_session=True,  # Ctrl-C reaches the supervisor alone, which then stops all in order
             )
 

@@ -15,18 +15,20 @@ PARENT_IS_GONE = 143  # what a shell says of a program that SIGTERM ended
 
 
 def ending_with_parent(
-    command: Sequence[str], number: signal.Signals, *, uid: int | None = None, gid: int | None = None
+    command: Sequence[str], number: signal.Signals, *, uid: int | None = None, gid: int | None = None, nice: int = 0
 ) -> list[str]:
     """The command that runs `command` as this user; on Linux the kernel sends it `number` when its parent is gone.
 
     The parent is the thread that starts it. Changing the user clears the kernel's note, so that is done here as well.
+    `nice` is how far it stands back when processors are short.
     """
-    words = [str(os.getpid()), str(int(number)), str(uid or 0), str(gid or 0)]
+    words = [str(os.getpid()), str(int(number)), str(uid or 0), str(gid or 0), str(nice)]
     return [sys.executable, "-I", "-S", __file__, *words, *command]
 
 
-def become(parent: int, number: int, uid: int, gid: int, command: Sequence[str]) -> None:
+def become(parent: int, number: int, uid: int, gid: int, nice: int, command: Sequence[str]) -> None:
     """Never returns unless the program can't be run, which raises OSError."""
+    os.nice(nice)
     if uid:
         os.setgroups([])
         os.setgid(gid)
@@ -39,9 +41,9 @@ def become(parent: int, number: int, uid: int, gid: int, command: Sequence[str])
 
 
 if __name__ == "__main__":
-    parent, number, uid, gid = (int(word) for word in sys.argv[1:5])
+    parent, number, uid, gid, nice = (int(word) for word in sys.argv[1:6])
     try:
-        become(parent, number, uid, gid, sys.argv[5:])
+        become(parent, number, uid, gid, nice, sys.argv[6:])
     except OSError as error:
-        sys.stderr.write(f"{sys.argv[5]} cannot be run: {error.strerror}\n")
+        sys.stderr.write(f"{sys.argv[6]} cannot be run: {error.strerror}\n")
         sys.exit(127)

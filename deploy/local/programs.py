@@ -11,6 +11,10 @@ from deploy.local.settings import SERVICES, StackSettings
 from shared.kafka import KafkaSettings
 
 
+# A burst is taken in and acknowledged first, then worked off: senders wait, and Kafka does not mind.
+BEHIND_INTAKE = 5
+
+
 def kafka_settings(settings: StackSettings) -> KafkaSettings:
     return KafkaSettings(bootstrap=f"{settings.host}:{settings.broker_port}")
 
@@ -63,6 +67,7 @@ def service_programs(settings: StackSettings, server: EmbeddedPostgres) -> list[
             stage=Stage.INTAKE if service == "intake" else Stage.SERVICES,
             environment=_wiring(service, service, settings, server) | _own(service, settings, server),
             ready_url=f"{settings.url_of(service)}/readyz",
+            nice=0 if service == "intake" else BEHIND_INTAKE,
         )
         for service in SERVICES
     ]
@@ -76,6 +81,7 @@ def signals_program(settings: StackSettings, server: EmbeddedPostgres) -> Progra
         stage=Stage.SERVICES,
         environment=_wiring("signals", "transitions", settings, server),
         ready_url=f"{settings.url_of('signals')}/healthz",
+        nice=BEHIND_INTAKE,
     )
 
 
@@ -115,10 +121,12 @@ def side_programs(settings: StackSettings) -> list[Program]:
 
 
 def python(
-    name: str, module: str, *, stage: Stage, environment: dict[str, str], ready_url: str | None = None
+    name: str, module: str, *, stage: Stage, environment: dict[str, str], ready_url: str | None = None, nice: int = 0
 ) -> Program:
     command = [sys.executable, "-m", module]
-    return Program(name=name, command=lambda: command, stage=stage, environment=environment, ready_url=ready_url)
+    return Program(
+        name=name, command=lambda: command, stage=stage, environment=environment, ready_url=ready_url, nice=nice
+    )
 
 
 def _wiring(program: str, role: str, settings: StackSettings, server: EmbeddedPostgres) -> dict[str, str]:
