@@ -10,7 +10,6 @@ from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.settings import SERVICES, StackSettings
 from shared.kafka import KafkaSettings
 
-
 # A burst is taken in and acknowledged first, then worked off: senders wait, and Kafka does not mind.
 BEHIND_INTAKE = 5
 
