@@ -7,9 +7,12 @@ from datetime import datetime
 from pathlib import Path
 from uuid import uuid4
 
+from services.transitions.announcement import Cause
+from services.transitions.cases import Cases
 from services.transitions.escalation import LAPSE, Timer, fire, timers
 from services.transitions.followed import PatientCase
 from services.transitions.lapsing import lapsed
+from services.transitions.monitoring.answering import open_task
 from services.transitions.task import Obligation
 from services.transitions.transition import settle
 from shared.calendar import end_of_day, zone_of
@@ -59,8 +62,16 @@ class Told:
     def tell(self, when: str, words: str) -> None:
         if words == "the clock":
             self.ring(at(when))
-            return
-        self.ward.hear(self._event(when, words))
+        elif words.endswith(" alert"):
+            self._alert(at(when), f"monitoring-{words.removesuffix(' alert')}")
+        else:
+            self.ward.hear(self._event(when, words))
+
+    def _alert(self, when: datetime, code: str) -> None:
+        """A reading from home was out of its limits: what it asks for is opened, as the monitoring does."""
+        cases = Cases(self.ward.library, self.ward.cases)
+        open_task(cases, self.ward.library, self.stay.id, code, None, when, Cause(id="alert", at=when))
+        self.ward.cases["p1"] = cases.of("p1")
 
     def _event(self, when: str, words: str) -> AnyEvent:  # noqa: PLR0911  (one line a word of the page)
         match words.split():
