@@ -1,7 +1,7 @@
 """What an event has to say to people outside: whether it is a notice, of whom it speaks, what it takes back. Pure."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -26,6 +26,8 @@ QUIET_CLASSES = {EncounterClass.AMBULATORY, EncounterClass.PREADMISSION}
 UNDONE = {EncounterStatus.CANCELLED, EncounterStatus.ENTERED_IN_ERROR}
 # What a correction must touch to be worth a second notice (an address or a bed is not).
 MATERIAL = {"diagnoses", "disposition", "discharged_at"}
+# How long after its happening an event that is only now recorded is still told as news (domain 1.6, default 24 h).
+LATE_AFTER = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +47,14 @@ class Announcement:
     `announces`: new recipients may be told. `retracts` and `amends` name earlier events: whoever was told of them is
     told of this one, whatever the roster says now. `corrects_discharge`: as `amends`, of the stay's last discharge.
     `admits_anew`: an A06, which is also said as an admission unless the stay had one (observation to inpatient).
+    `recorded_at` is when we heard of it; `late` where that is so long after `occurred_at` that it is no fresh alert.
     """
 
     event_id: UUID
     event_type: str
     patient_id: str
     occurred_at: datetime
+    recorded_at: datetime
     correlation_id: str
     traceparent: str | None = None
     encounter_id: UUID | None = None
@@ -63,6 +67,7 @@ class Announcement:
     moved: bool = False
     admits_anew: bool = False
     historical: bool = False
+    late: bool = False
     after_death: bool = False
     encounter: dict[str, Any] | None = None
     task: dict[str, Any] | None = None
@@ -72,10 +77,18 @@ class Announcement:
         return bool(self.retracts or self.amends or self.corrects_discharge)
 
 
-def announcement_of(event: AnyEvent) -> Announcement | None:
-    """The notice an event is, or None when nobody outside has to know (a bed move, a change of address)."""
-    if event.snapshot:
-        return None
+def announcement_of(event: AnyEvent, late_after: timedelta = LATE_AFTER) -> Announcement | None:
+    """The notice an event is, or None when nobody outside has to know (a bed move, a change of address).
+
+    What happened more than `late_after` before it was recorded is told as late, never as a fresh alert.
+    """
+    said = None if event.snapshot else _said(event)
+    if said is None or event.recorded - event.time <= late_after:
+        return said
+    return replace(said, late=True)
+
+
+def _said(event: AnyEvent) -> Announcement | None:
     fact = event.fact
     if isinstance(fact, EncounterFact):
         return _of_encounter(event, fact)
@@ -95,6 +108,7 @@ def _of_encounter(event: AnyEvent, fact: EncounterFact) -> Announcement | None:
         event_type=event.type,
         patient_id=event.subject,
         occurred_at=event.time,
+        recorded_at=event.recorded,
         correlation_id=event.correlation_id,
         traceparent=event.traceparent,
         encounter_id=stay.id,
@@ -147,6 +161,7 @@ def _of_task(event: AnyEvent, fact: TaskFact) -> Announcement:
         event_type=event.type,
         patient_id=event.subject,
         occurred_at=event.time,
+        recorded_at=event.recorded,
         correlation_id=event.correlation_id,
         traceparent=event.traceparent,
         encounter_id=stay.encounter_id,

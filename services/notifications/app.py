@@ -56,7 +56,7 @@ async def build(settings: Settings) -> Service:
             database=database,
             kafka=settings.kafka,
             name=SERVICE,
-            handlers=handlers(deliverer.wake),
+            handlers=handlers(deliverer.wake, settings.late_after),
             hears=HEARD,
             gather_s=GATHER_S,
             instance=settings.instance,

@@ -1,7 +1,9 @@
 """What notifications hears."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
+from services.notifications.announcing import LATE_AFTER
 from services.notifications.queueing import Queueing, Wake
 from services.notifications.signals import hear_signals
 from shared.events import FACTS, Topic
@@ -12,6 +14,6 @@ from shared.kafka import Handler
 HEARD = {Topic.TRANSITIONS: [fact.TYPE for fact in FACTS if issubclass(fact, TaskOverdue | TaskEscalated)]}
 
 
-def handlers(wake: Wake) -> Mapping[Topic, Handler]:
-    queueing = Queueing(wake)
+def handlers(wake: Wake, late_after: timedelta = LATE_AFTER) -> Mapping[Topic, Handler]:
+    queueing = Queueing(wake, late_after)
     return {Topic.ENCOUNTERS: queueing.hear, Topic.TRANSITIONS: queueing.hear, Topic.SIGNALS: hear_signals}

@@ -19,6 +19,8 @@ def provider_notice(row: Mapping[str, Any], *, body: str | None = None) -> Provi
         event_type=row["event_type"],
         organisation=row["organisation"],
         occurred_at=row["occurred_at"],
+        recorded_at=row["event_recorded_at"],
+        late=row["late"],
         patient_id=row["patient_id"],
         encounter_id=row["encounter_id"],
         transition_id=row["transition_id"],
@@ -52,6 +54,7 @@ def delivery_said(row: Mapping[str, Any], at: datetime) -> Delivery:
         status=row["status"],
         attempts=row["attempts"],
         retracts=tuple(row["retracts"]),
+        late=row["late"],
         acknowledged_by=row["acknowledged_by"],
         at=at,
     )

@@ -75,6 +75,8 @@ def _notice_row(notice: Announcement, patient: str) -> tuple[Any, ...]:
         notice.amends,
         orjson.dumps(notice.encounter) if notice.encounter else None,
         orjson.dumps(notice.task) if notice.task else None,
+        notice.recorded_at,
+        notice.late,
     )
 
 
@@ -159,6 +161,8 @@ class _Saying:
             "body": one.body,
             "encounter": notice.encounter,
             "task": notice.task,
+            "event_recorded_at": notice.recorded_at,
+            "late": notice.late,
         }
         return self._say(provider_notice(row), topic=provider_topic(one.endpoint.organisation))
 
@@ -198,6 +202,7 @@ class _Saying:
             bases=one.bases,
             status=status,
             retracts=one.retracts,
+            late=notice.late,
             at=self.now,
         )
 
@@ -232,5 +237,6 @@ class _Saying:
             transition_id=notice.transition_id,
             bases=one.bases,
             status="suppressed",
+            late=notice.late,
             at=self.now,
         )

@@ -1,9 +1,9 @@
 """From events to deliveries: one transaction for a batch, and never a wait for a recipient's server."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from services.notifications.announcing import Announcement, announcement_of
+from services.notifications.announcing import LATE_AFTER, Announcement, announcement_of
 from services.notifications.directory import Directory
 from services.notifications.history import History
 from services.notifications.merging import is_merge, merge_patient
@@ -19,10 +19,13 @@ Wake = Callable[[], None]
 
 
 class Queueing:
-    """The handlers of encounters and transitions. `wake` tells the delivery loop that something may be due."""
+    """The handlers of encounters and transitions. `wake` tells the delivery loop that something may be due;
+    `late_after`: from which age on news is told as late.
+    """
 
-    def __init__(self, wake: Wake) -> None:
+    def __init__(self, wake: Wake, late_after: timedelta = LATE_AFTER) -> None:
         self._wake = wake
+        self._late_after = late_after
 
     async def hear(self, tx: Transaction, events: Sequence[AnyEvent]) -> None:
         """A batch in order; a merge splits it, since what follows must find the rows under the survivor."""
@@ -37,7 +40,7 @@ class Queueing:
         await self._queue(tx, run)
 
     async def _queue(self, tx: Transaction, events: Sequence[AnyEvent]) -> None:
-        notices = [notice for event in events if (notice := announcement_of(event))]
+        notices = [notice for event in events if (notice := announcement_of(event, self._late_after))]
         if not notices:
             return
         survivors = await tx.lock({one.patient_id for one in notices})

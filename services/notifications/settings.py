@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings
 
+from services.notifications.announcing import LATE_AFTER
 from services.notifications.signing import KEY_BYTES
 from shared.http import HttpSettings, environment
 from shared.kafka import KafkaSettings
@@ -27,6 +28,11 @@ class Settings(BaseSettings):
     )
     roster_file: Path = Field(
         default=Path("deploy/roster.yaml"), description="The roster that is loaded at the start, if its content is new."
+    )
+    late_after: timedelta = Field(
+        default=LATE_AFTER,
+        ge=timedelta(0),
+        description="What happened longer ago than this when it was recorded is told as late, not as a fresh alert.",
     )
     allow_private_endpoints: bool = Field(
         default=False, description="Allow plain HTTP, any port, loopback and private addresses as endpoints."

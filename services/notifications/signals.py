@@ -40,6 +40,8 @@ def _row(event: AnyEvent) -> dict[str, Any]:
         "attempts": 0,
         "retracts": (),
         "acknowledged_by": None,
+        "recorded_at": event.recorded,
+        "late": False,
         "occurred_at": event.time,
         "correlation_id": event.correlation_id,
         "traceparent": event.traceparent,
@@ -48,7 +50,7 @@ def _row(event: AnyEvent) -> dict[str, Any]:
 
 def _notice(row: dict[str, Any]) -> tuple[Any, ...]:
     names = ("event_id", "event_type", "patient_id", "encounter_id", "transition_id", "occurred_at", "correlation_id")
-    return (*(row[name] for name in names), row["traceparent"], None, None, None)
+    return (*(row[name] for name in names), row["traceparent"], None, None, None, row["recorded_at"], row["late"])
 
 
 def _delivery(row: dict[str, Any]) -> tuple[Any, ...]:

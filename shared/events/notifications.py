@@ -31,7 +31,8 @@ class SuppressionReason(StrEnum):
 class Delivery(Part):
     """One notice to one endpoint. `bases` says why this recipient must know (attending, pcp, subscription …).
 
-    `retracts` names the earlier events that this notice takes back: one cancel may take back several.
+    `retracts` names the earlier events that this notice takes back: one cancel may take back several. `late`: it tells
+    of what had happened long before it was recorded.
     """
 
     id: UUID
@@ -48,6 +49,7 @@ class Delivery(Part):
     status: str
     attempts: int = 0
     retracts: tuple[UUID, ...] = ()
+    late: bool = False
     acknowledged_by: str | None = None
     at: datetime
 
@@ -108,6 +110,8 @@ class ProviderNotice(Fact):
 
     The topic is chosen per organisation; TOPIC is only the family's name. `body` is `full` or `thin` (ids only).
     `retracts` names the events this organisation was told of and that do not hold; `amends` one that is corrected.
+    `recorded_at` is when we heard of what happened at `occurred_at`. `late`: that was more than a day after (the
+    sender's setting); such a notice completes the record and is no fresh alert, so nobody is to be woken for it.
     """
 
     TYPE = "care.provider.notice.v1"
@@ -126,6 +130,8 @@ class ProviderNotice(Fact):
     body: str = "full"
     encounter: dict[str, object] | None = None
     task: dict[str, object] | None = None
+    recorded_at: datetime | None = None
+    late: bool = False
 
 
 NOTIFICATION_FACTS: tuple[type[Fact], ...] = (

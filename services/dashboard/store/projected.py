@@ -114,7 +114,7 @@ ON CONFLICT (id) DO UPDATE SET
     version = excluded.version, patient_id = excluded.patient_id, endpoint_id = excluded.endpoint_id,
     channel = excluded.channel, status = excluded.status, attempts = excluded.attempts,
     transition_id = coalesce(excluded.transition_id, d.transition_id), acknowledged_by = excluded.acknowledged_by,
-    reason = excluded.reason, at = excluded.at, told_by = excluded.told_by
+    reason = excluded.reason, at = excluded.at, told_by = excluded.told_by, late = d.late OR excluded.late
 WHERE excluded.version >= d.version
 """
 

@@ -68,6 +68,7 @@ class ShownDelivery(_Shown):
     attempts: int
     due_at: datetime | None
     occurred_at: datetime
+    late: bool
     queued_at: datetime
     closed_at: datetime | None
     acknowledged_by: str | None

@@ -26,9 +26,9 @@ WHERE d.encounter_id = ANY ($1::uuid[]) AND d.endpoint_id IS NOT NULL ORDER BY d
 """
 INSERT_NOTICES = """
 INSERT INTO notice (event_id, event_type, patient_id, encounter_id, transition_id, occurred_at, correlation_id,
-                    traceparent, amends, encounter, task)
+                    traceparent, amends, encounter, task, event_recorded_at, late)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::timestamptz[], $7::text[],
-                     $8::text[], $9::uuid[], $10::jsonb[], $11::jsonb[])
+                     $8::text[], $9::uuid[], $10::jsonb[], $11::jsonb[], $12::timestamptz[], $13::boolean[])
 ON CONFLICT (event_id) DO NOTHING
 """
 # A delivery waits behind an open one of the same endpoint and patient, stored or earlier in this batch ($11).
@@ -98,7 +98,7 @@ async def load_history(connection: "Connection", encounters: Sequence[UUID], *, 
 
 
 async def insert_notices(connection: "Connection", rows: Sequence[Sequence[Any]]) -> None:
-    await connection.execute(INSERT_NOTICES, *_columns(rows, 11))
+    await connection.execute(INSERT_NOTICES, *_columns(rows, 13))
 
 
 async def insert_deliveries(connection: "Connection", rows: Sequence[Sequence[Any]]) -> None:

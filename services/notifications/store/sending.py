@@ -29,8 +29,8 @@ FROM picked, notice n, endpoint e
 WHERE d.id = picked.id AND n.event_id = d.event_id AND e.id = d.endpoint_id
 RETURNING d.id, d.lease, d.attempts, d.first_attempt, d.event_id, d.endpoint_id, d.organisation, d.patient_id,
           d.encounter_id, d.bases, d.body, d.retracts, d.queued_at, n.event_type, n.transition_id, n.occurred_at,
-          n.amends, n.encounter, n.task, n.traceparent, e.url, e.failures, e.secret, e.previous_secret,
-          e.previous_until > now() AS previous_valid
+          n.amends, n.encounter, n.task, n.event_recorded_at, n.late, n.traceparent, e.url, e.failures,
+          e.secret, e.previous_secret, e.previous_until > now() AS previous_valid
 """
 RELEASE_OWN = """
 UPDATE delivery SET status = 'queued', due_at = now(), lease = NULL, reached = true, version = version + 1
@@ -52,7 +52,7 @@ UPDATE delivery d SET status = t.status, reason = t.reason, reached = d.reached 
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::boolean[], $6::interval[])
      AS t (id, lease, status, reason, reached, wait), notice n
 WHERE d.id = t.id AND d.lease = t.lease AND d.status = 'delivering' AND n.event_id = d.event_id
-RETURNING d.*, n.event_type, n.transition_id, n.correlation_id, n.traceparent, now() AS now
+RETURNING d.*, n.event_type, n.transition_id, n.late, n.correlation_id, n.traceparent, now() AS now
 """
 INSERT_ATTEMPTS = """
 INSERT INTO attempt (delivery_id, number, outcome, status, latency_ms, body)
@@ -65,7 +65,8 @@ UPDATE delivery d SET status = 'retracted', reason = 'recipient-told', version =
 FROM delivery r, notice n
 WHERE r.id = ANY ($1::uuid[]) AND d.endpoint_id = r.endpoint_id AND d.event_id = ANY (r.retracts)
   AND d.status IN ('delivered', 'acknowledged') AND n.event_id = d.event_id
-RETURNING d.*, n.event_type, n.transition_id, n.correlation_id, n.traceparent, r.event_id AS told_by, now() AS now
+RETURNING d.*, n.event_type, n.transition_id, n.late, n.correlation_id, n.traceparent, r.event_id AS told_by,
+          now() AS now
 """
 HEALTH = "SELECT id, failures, failing_since FROM endpoint WHERE id = ANY ($1::uuid[]) ORDER BY id FOR NO KEY UPDATE"
 SET_HEALTH = """
@@ -93,7 +94,7 @@ UPDATE delivery d SET status = 'failed', reason = 'endpoint-disabled', closed_at
 FROM notice n, endpoint e
 WHERE d.id = ANY ($1::uuid[]) AND d.status IN ('waiting', 'queued') AND n.event_id = d.event_id
   AND e.id = d.endpoint_id AND e.status <> 'active'
-RETURNING d.*, n.event_type, n.transition_id, n.correlation_id, n.traceparent, now() AS now
+RETURNING d.*, n.event_type, n.transition_id, n.late, n.correlation_id, n.traceparent, now() AS now
 """
 # Due: nothing but the loop keeps it. Later: its recipient failed before, or another of the same lane is first.
 HOPS = """

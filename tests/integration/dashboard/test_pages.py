@@ -1,6 +1,7 @@
 """Pages over a real socket: who sees what, what is written down, what a form may do."""
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from services.dashboard.forms import csrf_of
 from services.dashboard.session import SESSION_COOKIE
 from shared.events import uuid7
+from shared.events.notifications import NotificationQueued
 from shared.events.transitions import TransitionStatus
 from shared.http import Role
 from tests.integration.dashboard.conftest import Console
@@ -163,6 +165,19 @@ async def test_a_delivery_leads_back_to_its_message(console: Console) -> None:
     shown = (await page(console, paths["delivery"], Role.OPS)).text
     assert f'href="/messages/{story.message}"' in shown
     assert "notifications does not answer" in shown
+
+
+@pytest.mark.parametrize("late", [True, False])
+async def test_a_delivery_of_old_news_is_shown_as_late(console: Console, *, late: bool) -> None:
+    story = Story()
+    paths = await a_discharge(console, story)
+    queued = story.notice(story.discharged())
+    sent = queued.fact.delivery.model_copy(update={"late": late})  # type: ignore[attr-defined]
+    await console.take(replace(queued, fact=NotificationQueued(delivery=sent)))
+    for path in ("/deliveries", f"/deliveries/{sent.id}"):
+        shown = (await page(console, path, Role.OPS)).text
+        assert ('<span class="flag">late</span>' in shown) is late
+    assert '<span class="flag">late</span>' not in (await page(console, paths["delivery"], Role.OPS)).text
 
 
 async def test_a_browser_without_a_session_is_shown_in_and_a_program_is_told(console: Console) -> None:

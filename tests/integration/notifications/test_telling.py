@@ -1,5 +1,8 @@
 """From an event to a recipient's server: who is told, in what order, signed how."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 from standardwebhooks import Webhook
 
 from services.notifications.signing import shown
@@ -49,6 +52,20 @@ async def test_an_organisation_with_a_topic_reads_it_there_in_the_same_transacti
     assert row["status"] == "delivered"
     assert row["closed_at"] is not None
     assert {"queued", "delivered"} <= set(await house.said())
+
+
+async def test_news_of_two_days_ago_is_told_as_late(house: House) -> None:
+    async with recipient() as primary, running(house.deliverer().run):
+        await house.register("primary", primary.url)
+        discharge = Stay().discharged()
+        await house.hear(replace(discharge, recorded=discharge.time + timedelta(days=2)))
+        await house.become("delivered")
+        assert primary.got[0].body["late"] is True
+        assert primary.got[0].body["recorded_at"] == "2026-03-12T12:01:00Z"
+        told = await house.rows(
+            "SELECT convert_from(value, 'UTF8') AS value FROM outbox WHERE topic LIKE 'care.notif%'"
+        )
+        assert all('"late":true' in row["value"] for row in told)
 
 
 async def test_a_thin_notice_holds_ids_only(house: House) -> None:

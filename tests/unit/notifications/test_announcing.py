@@ -1,10 +1,12 @@
 """Which events are notices at all, and what a notice shows."""
 
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from services.notifications.announcing import announcement_of
+from services.notifications.announcing import LATE_AFTER, announcement_of
 from shared.events.encounters import (
     Admitted,
     Arrived,
@@ -78,3 +80,22 @@ def test_a_notice_names_patient_practitioner_and_hospital_and_no_address() -> No
     assert said.encounter["treating"] == [{"role": "attending", "name": "Ana Attending", "npi": "1000994925"}]
     assert said.encounter["facility"]["name"] == "General Hospital"
     assert "address" not in said.encounter["patient"]
+
+
+@pytest.mark.parametrize(
+    ("after", "late"),
+    [(timedelta(0), False), (LATE_AFTER, False), (LATE_AFTER + timedelta(seconds=1), True), (-LATE_AFTER * 2, False)],
+)
+def test_what_was_recorded_long_after_it_happened_is_told_as_late(after: timedelta, *, late: bool) -> None:
+    discharge = Stay().discharged()
+    said = announcement_of(replace(discharge, recorded=discharge.time + after))
+    assert said is not None
+    assert (said.late, said.recorded_at) == (late, discharge.time + after)
+
+
+def test_how_long_after_is_a_setting() -> None:
+    discharge = Stay().discharged()
+    an_hour_old = replace(discharge, recorded=discharge.time + timedelta(hours=1))
+    said = announcement_of(an_hour_old, timedelta(minutes=30))
+    assert said is not None
+    assert said.late
