@@ -59,7 +59,7 @@ async def done(client: Client, path: str) -> dict[str, Any]:
 
 
 async def test_a_batch_is_read_with_a_report(client: Client, intake: Intake, files: IncomingFiles) -> None:
-    form = aiohttp.FormData()
+    form = aiohttp.FormData(quote_fields=False)
     form.add_field("file", DAY, filename="day 1.hl7")
     kept = await client.ask("POST", "/files", Role.INTEGRATION, data=form)
     assert (kept.status, kept.headers["location"]) == (202, f"/files/{kept.body['id']}")
