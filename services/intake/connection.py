@@ -20,13 +20,17 @@ from services.intake.message import Reason
 from services.intake.settings import MllpSettings
 from services.intake.throttling import Bucket
 from shared.metrics import ACK_SECONDS
-from shared.mllp import Decoded, Decoder, Frame, TooLarge, Truncated, framed
+from shared.mllp import EXCERPT_BYTES, Decoded, Decoder, Frame, TooLarge, Truncated, framed
 from shared.telemetry import log
 
 if TYPE_CHECKING:
     from services.intake.mllp import Listener
 
 KEEPALIVE_PROBES = 4
+# A frame of a few bytes a message would hold all feeds up: longer batches come as files.
+MOST_IN_BATCH = 5_000
+# Each is kept as evidence, and nobody waits for an answer to it: without an end, one sender could fill the log.
+MOST_SPOILED = 16
 
 
 class Pause(IntFlag):
@@ -51,6 +55,7 @@ class Connection(asyncio.Protocol):
         self.host = ""
         self._shown: Shown | None = None
         self._pause = Pause.NONE
+        self._spoiled = 0
         self._active_at = self._frame_began_at = self._unread_since = self._read_again_at = time.monotonic()
         rate = self._settings.max_per_second
         self._bucket = Bucket(rate, self._active_at) if rate else None
@@ -108,6 +113,10 @@ class Connection(asyncio.Protocol):
 
     def _take_batch(self, batch: Batch) -> None:
         """Each message is one of its own; their acknowledgements leave together."""
+        if len(batch.messages) > MOST_IN_BATCH:
+            self._await(spoiled_arrival(batch.messages[0][:EXCERPT_BYTES], Reason.FRAME_TOO_LARGE))
+            self.stop()
+            return
         answers = Answers(len(batch.messages))
         for payload in batch.messages:
             arrival = self._read(payload)
@@ -138,7 +147,14 @@ class Connection(asyncio.Protocol):
             self._release(Pause.RATE)
 
     def _spoil(self, payload: bytes, reason: Reason) -> None:
-        """Kept, but never acknowledged: the sender may not take it for received."""
+        """Kept, but never acknowledged: the sender may not take it for received. Who sends little else is cut off."""
+        self._spoiled += 1
+        if self._spoiled > MOST_SPOILED:
+            if not self._decoder.is_closed:
+                log.warning("too many broken frames", limit=MOST_SPOILED)
+            self._decoder.give_up()
+            self._transport.abort()
+            return
         log.warning("frame not complete", reason=reason.value, size=len(payload))
         self._listener.reception.offer(spoiled_arrival(payload, reason))
 

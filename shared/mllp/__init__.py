@@ -2,9 +2,10 @@
 
 from shared.mllp.acks import Ack, NoAckError, RefusedError, control_id_of, read_ack
 from shared.mllp.client import RETRY_SECONDS, MllpClient, MllpTarget
-from shared.mllp.framing import Decoded, Decoder, Frame, TooLarge, Truncated, framed
+from shared.mllp.framing import EXCERPT_BYTES, Decoded, Decoder, Frame, TooLarge, Truncated, framed
 
 __all__ = [
+    "EXCERPT_BYTES",
     "RETRY_SECONDS",
     "Ack",
     "Decoded",

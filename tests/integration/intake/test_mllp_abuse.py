@@ -6,6 +6,7 @@ import os
 import psutil
 import pytest
 
+from services.intake.connection import MOST_IN_BATCH, MOST_SPOILED
 from tests.integration.intake.conftest import Intake, StartIntake, until
 from tests.unit.intake.messages import adt
 
@@ -43,6 +44,20 @@ async def test_a_cut_frame_is_logged_and_never_acknowledged(intake: Intake) -> N
     await sender.writer.drain()
     sender.writer.close()
     await until(lambda: _logged(intake, ("A01", "rejected", "truncated-frame")))
+
+
+async def test_who_sends_broken_frames_alone_is_cut_off(intake: Intake) -> None:
+    sender = await intake.sender()
+    sender.write(b"\x0bMSH" * 1000)
+    assert await sender.is_closed()
+    assert len(await intake.log()) <= MOST_SPOILED
+
+
+async def test_a_batch_of_too_many_messages_is_refused_as_one(intake: Intake) -> None:
+    sender = await intake.sender()
+    sender.write(b"\x0b" + b"MSH|\r" * (MOST_IN_BATCH + 1) + b"\x1c\x0d")
+    await sender.reader.read()
+    assert [row[1:] for row in await intake.log()] == [("rejected", "frame-too-large")]
 
 
 async def test_a_slow_drip_ends_by_the_frames_timeout(start_intake: StartIntake) -> None:
