@@ -6,7 +6,8 @@ from itertools import pairwise
 
 _START = re.compile(rb"(?:^|(?<=[\r\n\x0b]))(?=MSH[^A-Za-z0-9\s])")
 _ENVELOPE = re.compile(rb"[\r\n](?:FHS|BHS|BTS|FTS)[^A-Za-z0-9\s][^\r\n]*|[\r\n](?:BTS|FTS)(?=[\r\n]|$)")
-_TRAILER = re.compile(rb"(?:^|[\r\n])BTS[^A-Za-z0-9\s](\d+)")
+_TRAILER = re.compile(rb"(?:^|[\r\n])BTS[^A-Za-z0-9\s](\d{1,9})")
+_MOST_ANNOUNCED = 2**31 - 1
 _MARKS = b"\r\n\x0b\x1c\x1a \t"
 
 
@@ -30,7 +31,7 @@ def split(content: bytes) -> Batch:
     bounds = [*(match.start() for match in _START.finditer(content)), len(content)]
     messages = [_message(content[start:end]) for start, end in pairwise(bounds)]
     counts = [int(found) for found in _TRAILER.findall(content)]
-    return Batch(tuple(messages), sum(counts) if counts else None)
+    return Batch(tuple(messages), min(sum(counts), _MOST_ANNOUNCED) if counts else None)
 
 
 def _message(piece: bytes) -> bytes:

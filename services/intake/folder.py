@@ -1,6 +1,7 @@
 """The watched folder: a file that lies still is kept, then moved to `taken`; its report is written to `reports`."""
 
 import asyncio
+import os
 from pathlib import Path
 from uuid import UUID
 
@@ -15,6 +16,8 @@ from shared.telemetry import log
 
 TAKEN, REFUSED, REPORTS = "taken", "refused", "reports"
 UNFINISHED = (".part", ".tmp", ".filepart")
+# Of a name, in bytes: with an id before it and an ending behind, it must still be a name (255 bytes at most).
+MOST_OF_NAME = 200
 
 Stamp = tuple[int, int]
 
@@ -27,6 +30,8 @@ class WatchedFolder:
         self._database = database
         self._seen: dict[Path, Stamp] = {}
         self._reading: dict[UUID, str] = {}
+        self._kept: dict[tuple[Path, Stamp], UUID] = {}
+        """What is kept and could not be moved: it is not kept a second time."""
 
     async def run(self) -> None:
         """Looks again and again, until cancelled."""
@@ -44,7 +49,10 @@ class WatchedFolder:
         found = await asyncio.to_thread(self._list)
         for file, stamp in found.items():
             if self._seen.get(file) == stamp:
-                await self._take(file, size=stamp[0])
+                try:
+                    await self._take(file, stamp)
+                except OSError as error:  # one file that can't be read or moved must not keep the others waiting
+                    log.warning("file not taken", error=error, retry_in=self._settings.look_every_s)
         self._seen = found
         for file_id in list(self._reading):
             await self._report(file_id)
@@ -57,16 +65,20 @@ class WatchedFolder:
             and file.suffix not in UNFINISHED and (stat := file.stat()).st_size
         }  # fmt: skip
 
-    async def _take(self, file: Path, size: int) -> None:
+    async def _take(self, file: Path, stamp: Stamp) -> None:
         """Kept first, moved after: whoever finds it here once more finds its messages known."""
-        if size > self._settings.max_bytes:
+        if stamp[0] > self._settings.max_bytes:
             await asyncio.to_thread(file.rename, self._folder / REFUSED / file.name)
             log.warning("file too large", limit=self._settings.max_bytes)
             return
-        content = await asyncio.to_thread(file.read_bytes)
-        file_id = await self._files.keep(file.name, "folder", content)
-        await asyncio.to_thread(file.rename, self._folder / TAKEN / f"{file_id}-{file.name}")
-        self._reading[file_id] = file.name
+        file_id = self._kept.get((file, stamp))
+        if file_id is None:
+            content = await asyncio.to_thread(file.read_bytes)
+            file_id = self._kept[file, stamp] = await self._files.keep(file.name, "folder", content)
+        name = shortened(file.name)
+        await asyncio.to_thread(file.rename, self._folder / TAKEN / f"{file_id}-{name}")
+        del self._kept[file, stamp]
+        self._reading[file_id] = name
 
     async def _report(self, file_id: UUID) -> None:
         async with self._database.pool.acquire() as connection:
@@ -76,3 +88,8 @@ class WatchedFolder:
         name = self._reading.pop(file_id)
         report = orjson.dumps(row, default=str, option=orjson.OPT_INDENT_2)
         await asyncio.to_thread((self._folder / REPORTS / f"{file_id}-{name}.json").write_bytes, report)
+
+
+def shortened(name: str) -> str:
+    """The end of a long name, where the ending is."""
+    return os.fsdecode(os.fsencode(name)[-MOST_OF_NAME:])

@@ -39,3 +39,11 @@ def test_a_message_is_what_it_was_without_its_envelope() -> None:
 def test_a_batch_says_how_many_there_should_be() -> None:
     short = split(b"BHS|^~\\&|Y\r" + ONE + b"BTS|3\r")
     assert (short.announced, short.is_complete, short.messages) == (3, False, (ONE,))
+
+
+@pytest.mark.parametrize("count", [b"9" * 5000, b"999999999\rBTS|999999999\rBTS|999999999"])
+def test_an_absurd_count_is_a_wrong_one(count: bytes) -> None:
+    batch = split(ONE + b"BTS|" + count + b"\r")
+    assert not batch.is_complete
+    assert batch.announced is not None
+    assert batch.announced < 2**31
