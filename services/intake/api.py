@@ -13,7 +13,7 @@ from services.intake.describing import describe
 from services.intake.feeds import FeedDirectory
 from services.intake.log_api import HL7
 from services.intake.message import Outcome
-from services.intake.offering import settle
+from services.intake.offering import must_be_of, settle
 from services.intake.receiving import Reception
 from shared.http import Caller, Problem, Role, allow, audited_read
 from shared.postgres import Database
@@ -30,13 +30,17 @@ def messages_router(feeds: FeedDirectory, reception: Reception) -> APIRouter:
 
 def _add_sending(router: APIRouter, feeds: FeedDirectory, reception: Reception) -> None:
     @router.post("/messages")
-    async def send(request: Request, _caller: Sender) -> Response:
-        """Takes one message and answers its acknowledgement: 200 when positive, 422 when negative."""
+    async def send(request: Request, caller: Sender) -> Response:
+        """Takes one message and answers its acknowledgement: 200 when positive, 422 when negative. Who is bound to
+        facilities sends for these alone.
+        """
         raw = await request.body()
         if not raw:
             raise Problem(422, "The body must be one HL7 v2 message", slug="empty-body")
         host = request.client.host if request.client else ""
         arrival = read_arrival(raw, feeds, host)
+        if arrival.feed is not None:
+            must_be_of(arrival.feed, caller)
         verdict = await settle(reception, arrival)
         acks = acknowledge(arrival.heading, verdict, datetime.now(UTC))
         headers = {"X-Message-Id": str(arrival.id)} if verdict.outcome is not Outcome.DUPLICATE else {}

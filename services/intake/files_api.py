@@ -27,9 +27,13 @@ def files_router(database: Database, feeds: FeedDirectory, files: IncomingFiles)
         caller: Sender,
         feed: Annotated[str | None, Query(max_length=100)] = None,
     ) -> dict[str, Any]:
-        """202 once the file is durable; its messages follow. `feed` is for JSON, which names no sender."""
+        """202 once the file is durable; its messages follow. With `feed`, all must be of it: JSON needs this, as it
+        names no sender, and so does a caller who is bound to facilities.
+        """
         if feed is not None:
             feed_for(feeds, feed, caller)
+        elif caller.facilities:
+            raise Problem(403, "Name the feed of your facility", slug="feed-not-named")
         name, content = await _sent(request)
         if not content:
             raise Problem(422, "The file is empty", slug="empty-body")

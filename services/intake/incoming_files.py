@@ -104,7 +104,9 @@ class IncomingFiles:
 
     def _read(self, raw: bytes, feed: str | None) -> Arrival:
         if not is_json(raw):
-            return read_arrival(raw, self._feeds, NOWHERE)
+            arrival = read_arrival(raw, self._feeds, NOWHERE)
+            is_foreign = feed is not None and arrival.feed is not None and arrival.feed.name != feed
+            return spoiled_arrival(raw, Reason.UNKNOWN_SENDER) if is_foreign else arrival
         profile = next((one for one in self._feeds.feeds if one.name == feed), None)
         if profile is None:
             return spoiled_arrival(raw, Reason.UNKNOWN_SENDER)

@@ -26,6 +26,11 @@ def feed_for(feeds: FeedDirectory, name: str, caller: Caller) -> Feed:
     feed = next((feed for feed in feeds.feeds if feed.name == name), None)
     if feed is None:
         raise Problem(404, "There is no such feed", slug="unknown-feed")
+    must_be_of(feed, caller)
+    return feed
+
+
+def must_be_of(feed: Feed, caller: Caller) -> None:
+    """Raises Problem 403 when the caller is bound to other facilities than the feed's."""
     if not caller.sees(feed.facility.code):
         raise Problem(403, "This feed is not of your facilities", slug="foreign-feed")
-    return feed

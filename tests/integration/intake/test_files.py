@@ -102,11 +102,37 @@ async def test_fhir_lines_are_of_the_feed_that_is_named(client: Client, intake: 
     assert await intake.event_types() == ["encounter.admitted"]
 
 
+async def test_a_file_of_one_feed_brings_nothing_of_another(
+    client: Client, intake: Intake, files: IncomingFiles
+) -> None:
+    tokens = client._tokens
+    assert tokens is not None
+    bound = {"authorization": f"Bearer {tokens.of(Role.INTEGRATION, facilities=['LAKESIDE'])}"}
+    assert (await client.ask("POST", "/files", data=DAY, headers=bound)).status == 403
+    kept = await client.ask("POST", "/files?feed=lakeside", data=adt("A01"), headers=bound)
+    async with running(files.run):
+        assert (await done(client, kept.headers["location"]))["outcomes"] == {"rejected": 1}
+    assert await intake.event_types() == []
+
+
 async def test_bad_uploads_are_problems(client: Client) -> None:
     assert (await client.ask("POST", "/files", Role.INTEGRATION, data=b"")).status == 422
     assert (await client.ask("POST", "/files?feed=nowhere", Role.INTEGRATION, data=b"{}")).status == 404
     assert (await client.ask("POST", "/files", Role.OPS, data=DAY)).status == 403
     assert (await client.ask("GET", "/files/0192d5a0-0000-7000-8000-00000000beef", Role.OPS)).status == 404
+
+
+async def test_a_file_with_the_longest_name_is_taken_once(intake: Intake, files: IncomingFiles, tmp_path: Path) -> None:
+    watched = WatchedFolder(FilesSettings(folder=tmp_path, look_every_s=0.05), tmp_path, files, intake.database)
+    (tmp_path / ("x" * 251 + ".hl7")).write_bytes(DAY)
+    (tmp_path / "\u00ff.hl7").write_bytes(DAY)
+
+    async def taken() -> bool:
+        return len(list((tmp_path / "taken").glob("*.hl7"))) == 2
+
+    async with running(watched.run):
+        await until(taken)
+    assert len(await intake.rows("SELECT 1 FROM incoming_file")) == 2
 
 
 def files_in(folder: Path) -> list[str]:
