@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from typing_extensions import override
 
 from services.intake.feeds import Feeds
+from shared.bounded_yaml import read_yaml
 
 _BARE_RULE = "Value error, "
 
@@ -46,7 +47,7 @@ def read_feeds_file(path: Path) -> Feeds:
 def parse_feeds(text: str) -> Feeds:
     """As read_feeds_file, of text at hand."""
     try:
-        document = yaml.safe_load(text)
+        document = read_yaml(text)
     except yaml.YAMLError as error:
         raise BrokenFeedsError([_yaml_problem(error)]) from None
     try:

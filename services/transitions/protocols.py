@@ -23,6 +23,7 @@ from services.transitions.task_rule import (
     Step,
     TaskRule,
 )
+from shared.bounded_yaml import read_yaml
 from shared.events import Fact
 from shared.events.followups import ContactAttempted
 from shared.events.notifications import NotificationFact
@@ -229,7 +230,7 @@ def read_draft(file: str, text: str, library: Library) -> Protocol:
 
 def _yaml(file: str, text: str) -> Any:
     try:
-        return yaml.safe_load(text)
+        return read_yaml(text)
     except yaml.YAMLError as wrong:
         raise WrongProtocolError(f"{file} is not YAML: {type(wrong).__name__}") from None
 
