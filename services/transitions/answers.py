@@ -17,8 +17,10 @@ Answer = TypeVar("Answer")
 
 
 async def act_of(tx: Transaction, caller: Caller, request: Request, key: str | None) -> Act:
+    """`key` counts for this caller and this route alone: the same key on another deed is another deed's."""
     request_id = request.state.request_id
-    return Act(actor=caller.subject, request_id=request_id, at=await tx.now(), sees=caller.sees, key=key)
+    own = f"{caller.subject} {request.method} {request.url.path} {key}" if key is not None else None
+    return Act(actor=caller.subject, request_id=request_id, at=await tx.now(), sees=caller.sees, key=own)
 
 
 async def answered(acted: Awaitable[Answer]) -> Answer:

@@ -116,6 +116,8 @@ async def decide_duplicate(tx: Transaction, rules: LoopRules, referral_id: UUID,
     _must_be_seen(referral, step.version)
     if not referral.is_held:
         raise NotAllowedError("it is not held as a suspected duplicate")
+    if "duplicate_of" in step.said:
+        await _must_be_same_patients(tx, referral, UUID(step.said["duplicate_of"]))
     after = book.add(referral.id, referral.patient_id, [_deed(step.kind, act, act.at, step.said)], act.cause)
     await book.save(tx)
     return after
@@ -131,6 +133,13 @@ async def _open(tx: Transaction, rules: LoopRules, referral_id: UUID, act: Act) 
     if referral is None:
         raise UnknownError
     return book, referral
+
+
+async def _must_be_same_patients(tx: Transaction, referral: Referral, existing: UUID) -> None:
+    """Whose another referral is, is not told: that one of another patient exists is as good as that it does not."""
+    place = await store.place_of(tx.connection, existing)
+    if place is None or place["patient_id"] != referral.patient_id or existing == referral.id:
+        raise NotAllowedError("the existing one is no other referral of this patient")
 
 
 def _must_be_seen(referral: Referral, version: int) -> None:
