@@ -17,6 +17,7 @@ from shared.metrics import HTTP_REQUESTS, HTTP_SECONDS
 from shared.telemetry import log, traced
 
 REQUEST_ID = re.compile(r"[0-9a-fA-F-]{16,36}")
+KNOWN_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNLOGGED_ROUTES = frozenset({"/healthz", "/readyz", "/metrics"})
 SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",
@@ -73,9 +74,11 @@ def _tell(scope: Scope, status: int, seconds: float) -> None:
     route = route_template(scope)
     if route in UNLOGGED_ROUTES:
         return
-    HTTP_REQUESTS.labels(scope["method"], route, str(status)).inc()
-    HTTP_SECONDS.labels(scope["method"], route).observe(seconds)
-    log.info("request", method=scope["method"], route=route, status=status, seconds=round(seconds, 4))
+    # A method may be any word: each would be a series of its own, for ever.
+    method = scope["method"] if scope["method"] in KNOWN_METHODS else "OTHER"
+    HTTP_REQUESTS.labels(method, route, str(status)).inc()
+    HTTP_SECONDS.labels(method, route).observe(seconds)
+    log.info("request", method=method, route=route, status=status, seconds=round(seconds, 4))
 
 
 def route_template(scope: Scope) -> str:

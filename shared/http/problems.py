@@ -23,6 +23,8 @@ QUOTING_TYPES = {
     "json_invalid": "the body is not valid JSON",
     "extra_forbidden": "this field is not known here",
 }
+UNSTORABLE = (asyncpg.CharacterNotInRepertoireError, asyncpg.UntranslatableCharacterError)
+"""A text with a NUL, which JSON and addresses may hold and PostgreSQL does not take."""
 STORE_AWAY = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
@@ -74,6 +76,8 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(RequestValidationError, _on_invalid)
+    for unstorable in UNSTORABLE:
+        app.add_exception_handler(unstorable, _on_unstorable)
     for away in STORE_AWAY:
         app.add_exception_handler(away, _on_store_away)
 
@@ -95,6 +99,11 @@ async def _on_http(request: Request, error: Exception) -> Response:
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
     return answer(invalid(error.errors()), request_id_of(request))
+
+
+async def _on_unstorable(request: Request, _: Exception) -> Response:
+    problem = Problem(422, "The request does not fit", "a text holds a NUL character", slug="invalid-request")
+    return answer(problem, request_id_of(request))
 
 
 async def _on_store_away(request: Request, error: Exception) -> Response:

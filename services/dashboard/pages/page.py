@@ -149,9 +149,9 @@ def back_to(request: Request, path: str, kind: str, text: str) -> Response:
 def _said(request: Request) -> tuple[str, str] | None:
     try:
         kind, text = orjson.loads(base64.urlsafe_b64decode(request.cookies.get(SAID_COOKIE, "")))
-    except ValueError:
+    except (ValueError, TypeError):
         return None
-    return (str(kind), str(text)) if kind in {"good", "warn", "bad"} else None
+    return (str(kind), str(text)) if isinstance(kind, str) and kind in {"good", "warn", "bad"} else None
 
 
 async def shown_to(

@@ -55,8 +55,10 @@ def read_parameters(body: Any, feed: Feed) -> Asked:
     if not isinstance(body, dict) or body.get("resourceType") != "Parameters":
         raise UnreadableParametersError("the body must be a Parameters resource")
     listed = body.get("parameter")
-    if not isinstance(listed, list) or not all(isinstance(one, dict) for one in listed):
-        raise UnreadableParametersError("Parameters.parameter must be a list")
+    if not isinstance(listed, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("name"), str) for one in listed
+    ):
+        raise UnreadableParametersError("Parameters.parameter must be a list of named parameters")
     named = {one.get("name"): one for one in listed}
     resource = named.get("resource", {}).get("resource")
     if not isinstance(resource, dict) or resource.get("resourceType") != "Patient":
