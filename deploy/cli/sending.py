@@ -18,6 +18,7 @@ FOUND_SECONDS = 5.0
 QUIET_SECONDS = 2.0
 LONGEST_SECONDS = 15.0
 LOOK_SECONDS = 0.2
+DISPOSITION, HOME = 36, b"01"
 
 
 def register(app: typer.Typer) -> None:
@@ -52,16 +53,22 @@ def split(content: bytes) -> list[bytes]:
 
 
 def sampled() -> list[bytes]:
-    """A stay of the simulated hospital that began a moment ago and has just ended."""
+    """A stay of the simulated hospital that began a moment ago, and whose patient has just gone home."""
     from deploy.simulator.schedule import Schedule
     from deploy.simulator.settings import SimulatorSettings
 
     stays: dict[str, list[Any]] = {}
     seed = secrets.randbelow(1_000_000)
-    for planned in Schedule(SimulatorSettings(seed=seed, patients=10, stay_seconds=0.001, rate=1000)):
+    for planned in Schedule(SimulatorSettings(seed=seed, patients=100, stay_seconds=0.001, rate=1000)):
         stays.setdefault(planned.visit, []).append(planned)
-    chosen = next(stay for stay in stays.values() if {"A01", "A03"} <= {one.trigger for one in stay})
+    chosen = next(stay for stay in stays.values() if stay[0].trigger == "A01" and _goes_home(stay[-1]))
     return [planned.payload for planned in chosen]
+
+
+def _goes_home(last: Any) -> bool:
+    """PV1-36: 01 is home; who died or goes elsewhere has other tasks, or none."""
+    visit = next((line for line in last.payload.split(b"\r") if line.startswith(b"PV1|")), b"").split(b"|")
+    return last.trigger == "A03" and visit[DISPOSITION : DISPOSITION + 1] == [HOME]
 
 
 async def _send(found: stack.RunningStack, payloads: list[bytes], *, quiet: bool) -> list[dict[str, Any]]:
