@@ -18,7 +18,8 @@ FOUND_SECONDS = 5.0
 QUIET_SECONDS = 2.0
 LONGEST_SECONDS = 15.0
 LOOK_SECONDS = 0.2
-DISPOSITION, HOME = 36, b"01"
+DISPOSITION = 36
+HOME = {b"01", b"HOME"}  # in the codes of one simulated hospital and of the others
 
 
 def register(app: typer.Typer) -> None:
@@ -66,9 +67,9 @@ def sampled() -> list[bytes]:
 
 
 def _goes_home(last: Any) -> bool:
-    """PV1-36: 01 is home; who died or goes elsewhere has other tasks, or none."""
+    """Who died or goes elsewhere has other tasks, or none."""
     visit = next((line for line in last.payload.split(b"\r") if line.startswith(b"PV1|")), b"").split(b"|")
-    return last.trigger == "A03" and visit[DISPOSITION : DISPOSITION + 1] == [HOME]
+    return last.trigger == "A03" and len(visit) > DISPOSITION and visit[DISPOSITION] in HOME
 
 
 async def _send(found: stack.RunningStack, payloads: list[bytes], *, quiet: bool) -> list[dict[str, Any]]:
