@@ -15,6 +15,9 @@ from services.intake.unknown_codes import unknown_codes
 from shared.events import uuid7
 
 UNKNOWN_FEED = "unknown"
+# Of what the log is searched by; the standard allows MSH-10 199 characters. The acknowledgement says it whole.
+LONGEST_CONTROL_ID = 200
+LONGEST_TRIGGER = 60
 _NO_FEED_VERDICT = Verdict(Outcome.REJECTED, "AR", Reason.UNKNOWN_SENDER, 204, "MSH^1^3", "sender is not known here")
 _NO_HEADER_VERDICT = Verdict(Outcome.REJECTED, "AR", Reason.NO_HEADER, 100, "", "no MSH segment")
 _NOT_TAKEN_VERDICT = Verdict(Outcome.SKIPPED, reason=Reason.TRIGGER_NOT_TAKEN)
@@ -52,7 +55,7 @@ class Arrival:
 
     @property
     def control_id(self) -> str:
-        return self.heading.control_id if self.heading else ""
+        return self.heading.control_id[:LONGEST_CONTROL_ID] if self.heading else ""
 
     @property
     def trigger(self) -> str:
@@ -60,8 +63,8 @@ class Arrival:
         if self.heading is None:
             return ""
         if self.heading.type in {"ADT", ""}:
-            return self.heading.trigger
-        return f"{self.heading.type}^{self.heading.trigger}".rstrip("^")
+            return self.heading.trigger[:LONGEST_TRIGGER]
+        return f"{self.heading.type}^{self.heading.trigger}".rstrip("^")[:LONGEST_TRIGGER]
 
     @property
     def key(self) -> tuple[str, str, bytes]:

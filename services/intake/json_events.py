@@ -21,6 +21,7 @@ from services.intake.unknown_codes import told
 from shared.events import uuid7
 from shared.events.people import EncounterClass, Identifier
 from shared.http import StrictModel
+from shared.http.problems import invalid
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
 _FAILED = Verdict(Outcome.HELD, reason=Reason.RULE_FAILED)
@@ -163,7 +164,7 @@ def read_json_event(
         errors = error.errors(include_url=False, include_input=False, include_context=False)[:20]
         is_json = not any(one["type"] == "json_invalid" for one in errors)
         reason = Reason.INVALID_EVENT if is_json else Reason.UNREADABLE_JSON
-        place = ".".join(str(part) for part in errors[0]["loc"])[:100]
+        place = invalid(errors[:1]).extra["errors"][0]["field"][:100]
         arrival.verdict = Verdict(Outcome.REJECTED, "AE", reason, 102, place, "does not fit")
     except _RefusedError as refused:
         errors = [{"loc": (refused.field,), "type": "missing", "msg": refused.wants}]

@@ -80,3 +80,9 @@ def test_a_merge_needs_no_stay() -> None:
 def test_a_clock_that_is_far_ahead_is_a_doubt() -> None:
     arrival, _ = read(event(recorded="2027-01-01T00:00:00Z"))
     assert arrival.doubts == ("recorded",)
+
+
+def test_a_field_that_nobody_knows_is_not_repeated() -> None:
+    arrival, _ = read(event() | {"Zebulon Testa": 1})
+    assert arrival.verdict is not None
+    assert arrival.verdict.location == "(unknown)"

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from services.intake import er7, reading
+from services.intake.arrival import read_arrival
 from services.intake.feeds import Feeds, read_feeds
 from services.intake.message import AdtMessage, Outcome, Reason, UnacceptableError, Verdict
 from shared.events.people import Identifier
@@ -163,3 +164,10 @@ def test_unknown_senders_run_under_default_on_loopback_only() -> None:
     feed = FEEDS.find("X", "ELSEWHERE", "127.0.0.1")
     assert feed is not None
     assert (feed.name, feed.facility.code, feed.facility.time_zone) == ("default", "ELSEWHERE", "UTC")
+
+
+def test_what_the_log_is_searched_by_fits_its_indexes() -> None:
+    arrival = read_arrival(adt("A01", control_id="7" * 5000).replace(b"ADT^A01", b"Q" * 5000 + b"^A01"), FEEDS, "")
+    assert (len(arrival.control_id), len(arrival.trigger)) == (200, 60)
+    assert arrival.heading is not None
+    assert arrival.heading.control_id == "7" * 5000
