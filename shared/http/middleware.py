@@ -2,6 +2,7 @@
 the log. The log and the metrics name the route's template, never the path: paths hold ids, queries may hold more.
 """
 
+import asyncio
 import re
 import time
 from collections.abc import Iterable, Mapping
@@ -31,6 +32,9 @@ SECURITY_HEADERS = {
     ),
     "cache-control": "no-store",
 }
+# How long a body may take: so long, and as much longer as the largest one would at a slow line's rate.
+BODY_PATIENCE_S = 30.0
+SLOWEST_LINE = 32 * 1024
 TLS_ONLY = "max-age=31536000; includeSubDomains"
 
 
@@ -134,15 +138,24 @@ class CatchUnexpected:
 
 
 class BodyLimit:
-    """Refuses a body above the limit with 413, by its declared length or as soon as more has arrived.
+    """Refuses a body above the limit with 413, by its declared length or as soon as more has arrived; one that drips
+    in, with 408.
 
     `by_prefix` are limits of their own for paths that begin so: uploads, Bundles.
     """
 
-    def __init__(self, app: ASGIApp, *, max_bytes: int, by_prefix: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        max_bytes: int,
+        by_prefix: Mapping[str, int] | None = None,
+        patience_s: float = BODY_PATIENCE_S,
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._by_prefix = dict(by_prefix or {})
+        self._patience_s = patience_s
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -154,10 +167,20 @@ class BodyLimit:
             await answer(self._too_large(limit), scope["state"]["request_id"])(scope, receive, send)
             return
         received = 0
+        is_whole = False
+        ends_at: float | None = None
 
         async def receive_within_limit() -> Message:
-            nonlocal received
-            message = await receive()
+            nonlocal received, is_whole, ends_at
+            if is_whole:  # what is waited for now is the client's leaving
+                return await receive()
+            ends_at = ends_at or asyncio.get_running_loop().time() + self._patience_s + limit / SLOWEST_LINE
+            try:
+                async with asyncio.timeout_at(ends_at):
+                    message = await receive()
+            except TimeoutError:
+                raise Problem(408, "The body took too long", slug="body-too-slow") from None
+            is_whole = not message.get("more_body", False)
             received += len(message.get("body", b""))
             if received > limit:
                 raise self._too_large(limit)
