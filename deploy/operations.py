@@ -86,5 +86,6 @@ async def _problem(response: aiohttp.ClientResponse, text: str) -> str:
         said = await response.json(content_type=None)
         if isinstance(said, dict):
             parts = [str(said[name]) for name in ("title", "detail") if said.get(name)]
+            parts += [f"{one['field']} {one['wants']}" for one in said.get("errors", ())]
             return f"{response.status} {': '.join(parts)}"
     return f"{response.status} {response.reason}"

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from deploy.cli import stack
-from deploy.cli.output import Json, console, listing, print_json
+from deploy.cli.output import Json, console, fail, listing, print_json
 
 app = typer.Typer(help="Connect a hospital's feed: try its messages, read the feeds file again.", no_args_is_help=True)
 Name = Annotated[str, typer.Option("--feed", help="Name of the feed: as in the feeds file, or a new one.")]
@@ -24,7 +24,10 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Read a file as this feed would, without storing anything: score, what was not understood, what to do."""
-    text = configuration.read_text() if configuration else None
+    try:
+        text = configuration.read_text(encoding="utf-8") if configuration else None
+    except UnicodeDecodeError:
+        fail("the configuration is not UTF-8", 2)
     report = stack.run(_upload(stack.find(), f"/trials/{feed}", file.read_bytes(), text))
     if as_json:
         print_json(report)

@@ -158,7 +158,8 @@ def _cursor(before: str) -> tuple[datetime, UUID]:
     try:
         return datetime.fromisoformat(at), UUID(plan_id)
     except ValueError:
-        raise Problem(422, "The request does not fit", slug="invalid-request", field="query.before") from None
+        wants = "before is the `next` of the page before"
+        raise Problem(422, "The request does not fit", wants, slug="invalid-request", field="query.before") from None
 
 
 def _next(rows: list[Mapping[str, Any]], limit: int) -> str | None:

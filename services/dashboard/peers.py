@@ -129,5 +129,5 @@ def read_answer(service: str, status: int, content: bytes) -> Any:
         return said
     document: JSON = said if isinstance(said, dict) else {}
     slug = str(document.get("type", "")).rsplit(":", 1)[-1] or None
-    detail = document.get("detail")
+    detail = document.get("detail") or "; ".join(f"{e['field']}: {e['wants']}" for e in document.get("errors", ()))
     raise Problem(status, document.get("title"), str(detail) if detail else None, slug=slug)

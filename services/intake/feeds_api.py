@@ -67,6 +67,7 @@ def _add_deciding(router: APIRouter, database: Database, book: FeedBook) -> None
             raise Problem(
                 422,
                 "The feeds file is broken: the feeds that were in force still are",
+                "; ".join(str(problem) for problem in done.problems),
                 slug="feeds-file-refused",
                 problems=[problem._asdict() for problem in done.problems],
             )

@@ -36,7 +36,7 @@ async def answered(acted: Awaitable[Answer]) -> Answer:
 
 def unknown() -> Problem:
     """Another facility's is not told from one that does not exist."""
-    return Problem(404, "There is no such transition or task", slug="unknown")
+    return Problem(404, "There is no such transition, task, referral or alert", slug="unknown")
 
 
 def must_be_past(at: datetime, now: datetime) -> None:
@@ -51,4 +51,5 @@ def place_in(name: str, text: str | None) -> tuple[datetime, UUID] | None:
     try:
         return datetime.fromisoformat(at), UUID(last)
     except ValueError:
-        raise Problem(422, "The request does not fit", slug="invalid-request", field=f"query.{name}") from None
+        wants = f"{name} is the `next` of the page before"
+        raise Problem(422, "The request does not fit", wants, slug="invalid-request", field=f"query.{name}") from None

@@ -55,10 +55,12 @@ async def find(
     """By a person's or a visit's number: in a form and not in the address, and intake writes down who looked."""
     console = console_of(request)
     asked = {"patient_identifier": patient_identifier.strip(), "visit_number": visit_number.strip()}
+    told = {name: value for name, value in asked.items() if value}
+    if not told:
+        return back_to(request, "/messages", "warn", "Give a patient identifier or a visit number.")
     said: dict[str, Any] = {}
     away = None
     try:
-        told = {name: value for name, value in asked.items() if value}
         said = await console.peers.post("intake", "/messages/search", token_of(request), told)
     except Problem as problem:
         away = problem.title
@@ -111,7 +113,7 @@ async def _message(request: Request, caller: Caller, message_id: str, raw: str |
     except Problem as problem:
         if problem.status == HTTPStatus.NOT_FOUND:
             raise Problem(404, "There is no such message", slug="unknown-message") from None
-        away = problem.title
+        away = None if problem.status == HTTPStatus.FORBIDDEN else problem.title
     async with console.database.pool.acquire() as connection:
         now = await board.clock(connection)
         effects = await history.effects(connection, message_id)

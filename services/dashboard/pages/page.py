@@ -110,6 +110,7 @@ async def render(request: Request, template: str, caller: Caller, status: int = 
         "caller": caller,
         "sight": sight_of(caller),
         "may_care": bool(caller.roles & {Role.CARE_MANAGER, Role.ADMIN}),
+        "may_look": bool(caller.roles & {*OPS, Role.ADMIN}),
         "may_operate": bool(caller.roles & {Role.OPS, Role.ADMIN}),
         "navigation": [(path, label) for path, label, roles in NAVIGATION if caller.roles & {*roles, Role.ADMIN}],
         "here": request.url.path,

@@ -69,11 +69,16 @@ def _add_watching(router: APIRouter, database: Database, rules: MonitoringRules)
 
 
 def _must_be_known(body: Watching, rules: MonitoringRules) -> None:
-    wrong = "signals" if not set(body.signals) <= set(rules.signals) else None
-    wrong = "limits" if not set(body.limits) <= set(body.signals) else wrong
-    wrong = "variant" if body.variant is not None and body.variant not in rules.variants else wrong
-    if wrong:
-        raise Problem(422, "The request does not fit", slug="invalid-request", field=f"body.{wrong}")
+    wants: dict[str, str] = {}
+    if not set(body.signals) <= set(rules.signals):
+        wants["signals"] = f"known are {', '.join(sorted(rules.signals))}"
+    if not set(body.limits) <= set(body.signals):
+        wants["limits"] = "limits are for the signals that are watched"
+    if body.variant is not None and body.variant not in rules.variants:
+        wants["variant"] = f"known are {', '.join(sorted(rules.variants))}"
+    if wants:
+        field, detail = next(iter(wants.items()))
+        raise Problem(422, "The request does not fit", detail, slug="invalid-request", field=f"body.{field}")
 
 
 async def _patient_of(tx: Transaction, transition_id: UUID, act: Act) -> str:

@@ -215,7 +215,8 @@ def _must_fit(kind: Kind, body: Doing) -> None:
     missing = "scheduled_at" if kind is Kind.SCHEDULE and body.scheduled_at is None else missing
     missing = "outcome" if kind is Kind.COMPLETE and not body.outcome else missing
     if missing:
-        raise Problem(422, "The request does not fit", slug="invalid-request", field=f"body.{missing}")
+        detail = f"{kind.value} needs {missing}"
+        raise Problem(422, "The request does not fit", detail, slug="invalid-request", field=f"body.{missing}")
 
 
 def _when(said: datetime | None, act: Act) -> datetime:
