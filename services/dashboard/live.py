@@ -18,6 +18,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from services.dashboard.projecting import ANY_STAY
 from services.dashboard.store import operations
 from shared.http import Caller, Role, allow
+from shared.lasting import lasting
 from shared.postgres import Database
 from shared.telemetry import log
 
@@ -72,8 +73,8 @@ class Hub:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen())
-            tasks.create_task(self._pass_on())
+            tasks.create_task(lasting(self._listen()))
+            tasks.create_task(lasting(self._pass_on()))
 
     @contextmanager
     def watch(self, topics: frozenset[str]) -> Iterator[Watcher]:

@@ -15,6 +15,7 @@ from services.intake.message import Verdict
 from services.intake.sealing import Seal
 from services.intake.triggers import ALONE
 from shared.events.people import Identifier
+from shared.lasting import lasting
 from shared.metrics import GROUP_MESSAGES
 from shared.postgres import Database
 from shared.telemetry import log
@@ -60,7 +61,7 @@ class Reception:
         try:
             async with asyncio.TaskGroup() as committers:
                 for _ in range(COMMITTERS):
-                    committers.create_task(self._keep_committing())
+                    committers.create_task(lasting(self._keep_committing()))
         finally:
             for arrival in self._waiting:
                 arrival.done.cancel()

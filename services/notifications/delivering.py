@@ -22,6 +22,7 @@ from services.notifications.posting import Poster
 from services.notifications.retrying import FAILURES_TO_OPEN, SCHEDULE, Answer, Outcome, judge
 from services.notifications.signing import SecretBox, UnreadableSecretError, headers_for
 from services.notifications.store import sending
+from shared.lasting import lasting
 from shared.metrics import DELIVERIES_OLDEST_SECONDS, DELIVERIES_WAITING
 from shared.postgres import Database
 from shared.telemetry import log
@@ -79,9 +80,9 @@ class Deliverer:
         await self._patiently(self._release_own)
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._claim_on())
-                group.create_task(self._close_on())
-                group.create_task(self._sweep_on())
+                group.create_task(lasting(self._claim_on()))
+                group.create_task(lasting(self._close_on()))
+                group.create_task(lasting(self._sweep_on()))
         finally:
             await self._settle()
 

@@ -17,6 +17,7 @@ from typing_extensions import override
 
 from shared.http.policy import guarded_routes
 from shared.http.settings import HttpSettings
+from shared.lasting import EndedByItselfError, lasting
 from shared.telemetry import log
 
 BACKLOG = 2048
@@ -46,7 +47,8 @@ async def serve(app: FastAPI, settings: HttpSettings, *background: Background, p
     try:
         async with asyncio.TaskGroup() as group:
             work = [
-                group.create_task(_run(task), name=getattr(task, "__qualname__", "background")) for task in background
+                group.create_task(_run(task, stopping), name=getattr(task, "__qualname__", "background"))
+                for task in background
             ]
             group.create_task(_stop_when_told(stopping, server, work, patience))
             await server.serve(sockets=[listener])
@@ -94,8 +96,12 @@ class _Server(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._stopping.set)
 
 
-async def _run(task: Background) -> None:
-    await task()
+async def _run(task: Background, stopping: asyncio.Event) -> None:
+    try:
+        await lasting(task())
+    except EndedByItselfError:
+        if not stopping.is_set():
+            raise
 
 
 async def _stop_when_told(

@@ -29,6 +29,7 @@ from shared.kafka.republish import publish_again
 from shared.kafka.sequence import Mark
 from shared.kafka.settings import HEARTBEAT_MS, SESSION_TIMEOUT_MS, KafkaSettings
 from shared.kafka.store import Block
+from shared.lasting import lasting
 from shared.postgres import Database
 from shared.postgres.outbox import pack_headers
 from shared.telemetry import describe_error, log
@@ -90,9 +91,9 @@ class Consumer:
         """Consumes until cancelled. Raises StuckError when only a fresh process can go on."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self.drainer.run())
-                tasks.create_task(self.progress.watch(self._stuck_after_s))
-                tasks.create_task(self._follow_logs())
+                tasks.create_task(lasting(self.drainer.run()))
+                tasks.create_task(lasting(self.progress.watch(self._stuck_after_s)))
+                tasks.create_task(lasting(self._follow_logs()))
         finally:
             await self._log.close()
 

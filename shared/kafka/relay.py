@@ -27,6 +27,7 @@ from shared.kafka.leaving import leave
 from shared.kafka.log import LogWatch, ends
 from shared.kafka.relay_store import Published, Row
 from shared.kafka.settings import KafkaSettings
+from shared.lasting import lasting
 from shared.postgres import Database
 from shared.postgres.outbox import unpack_headers
 from shared.telemetry import describe_error, log
@@ -85,9 +86,9 @@ class Relay:
         """Publishes until cancelled; what fails is logged, and begun again."""
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._maintain())
-                tasks.create_task(gauge(self.database))
-                tasks.create_task(self._lead())
+                tasks.create_task(lasting(self._maintain()))
+                tasks.create_task(lasting(gauge(self.database)))
+                tasks.create_task(lasting(self._lead()))
         finally:
             await self._log.close()
 
@@ -199,7 +200,8 @@ class Relay:
         failure: BaseException | None = None
         for (place, (_, sent)), result in zip(wave.items(), results, strict=True):
             if isinstance(result, BaseException):
-                failure = result
+                # A future that the client gave up ends the wave, not this task.
+                failure = KafkaError("given up") if isinstance(result, asyncio.CancelledError) else result
                 continue
             published += [Published(row, place[1], result.offset + i) for i, row in enumerate(sent)]
         if published:

@@ -35,6 +35,7 @@ async def watch():
 async def fail():
     if await asyncio.to_thread(sys.stdin.readline):
         raise KeyError("Zebulon")
+    await asyncio.Event().wait()
 
 settings = read_settings(Settings)
 configure("ward")
