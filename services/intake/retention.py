@@ -34,6 +34,7 @@ async def forget_old_messages(database: Database, kept_for: timedelta) -> Forgot
                 await retention_store.forget_keys(connection, day)
                 (dropped if await _drop(database, day) else kept).append(day)
     async with database.transaction() as tx:
+        await retention_store.forget_work(tx.connection, instant)
         if count := await retention_store.forget_default(tx.connection, instant):
             await retention_store.audit(tx.connection, "message_default", f"{count} messages dropped")
     if kept:

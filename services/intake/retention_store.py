@@ -19,8 +19,15 @@ SELECT max(id::text)::uuid FROM old
 """
 DROP = "DROP TABLE {day}"
 # Whoever reads the log now goes first: it is tried again in an hour.
-PATIENCE = "SET LOCAL lock_timeout = '2s'"
+PATIENCE = "SET LOCAL lock_timeout = '2s'; SET LOCAL statement_timeout = '10min'"
 LOCK = "LOCK TABLE {day} IN ACCESS EXCLUSIVE MODE"
+# What was done with messages is not kept longer than they are.
+FORGET_FILES = "DELETE FROM incoming_file WHERE state = 'done' AND finished_at < $1"
+FORGET_REPLAYS = """
+DELETE FROM replay r WHERE finished_at < $1 AND NOT EXISTS (
+    SELECT 1 FROM replay carried WHERE carried.carries_out = r.id
+    AND (carried.finished_at IS NULL OR carried.finished_at >= $1))
+"""
 FORGET_DEFAULT = "DELETE FROM message_default WHERE id < first_id($1) AND outcome <> 'held'"
 AUDIT = """
 INSERT INTO audit (actor, roles, action, subjects, outcome, request_id)
@@ -51,10 +58,11 @@ async def forget_keys(connection: "Connection", day: str) -> None:
 async def drop(connection: "Connection", day: str) -> int | None:
     """The number of messages that are gone; None when one of them is held after all. In the caller's transaction."""
     await connection.execute(PATIENCE)
+    # Before the lock: whoever reads the whole log waits behind it.
+    count: int = await connection.fetchval(COUNT.format(day=day), timeout=600)
     await connection.execute(LOCK.format(day=day))
     if await held_on(connection, day):
         return None
-    count: int = await connection.fetchval(COUNT.format(day=day), timeout=600)
     await connection.execute(DROP.format(day=day))
     return count
 
@@ -62,6 +70,12 @@ async def drop(connection: "Connection", day: str) -> int | None:
 async def forget_default(connection: "Connection", instant: datetime) -> int:
     """Messages of the partition of last resort, which no day holds."""
     return int((await connection.execute(FORGET_DEFAULT, instant, timeout=600)).split()[-1])
+
+
+async def forget_work(connection: "Connection", instant: datetime) -> None:
+    """Files that were read and replays that ended before it, with what they found."""
+    await connection.execute(FORGET_FILES, instant)
+    await connection.execute(FORGET_REPLAYS, instant)
 
 
 async def audit(connection: "Connection", day: str, outcome: str) -> None:
