@@ -40,6 +40,13 @@ PARKED_OLDEST_SECONDS = Gauge("handoff_parked_oldest_seconds", "Age of the oldes
 PARKED = Counter("handoff_parked", "Keys parked, by reason", ("consumer", "reason"))
 DEAD_LETTERS = Counter("handoff_dead_letters", "Records that are no event of the contract", ("consumer",))
 
+# Work beside the messages, of every service
+WORK_ALIVE = Gauge(
+    "handoff_work_alive_timestamp_seconds",
+    "When this work last finished a round without a failure (Unix time)",
+    ("work",),
+)
+
 # Intake
 MLLP_CONNECTIONS = Gauge("handoff_mllp_connections", "Open MLLP connections", ("feed",))
 MESSAGES = Counter("handoff_messages", "Messages received, by outcome", ("feed", "outcome"))
@@ -54,6 +61,7 @@ GROUP_MESSAGES = Histogram("handoff_group_messages", "Messages in one group comm
 
 # Transitions
 TIMERS_ALIVE = Gauge("handoff_timers_alive_timestamp_seconds", "When due tasks were last looked for (Unix time)")
+TIMERS_SET_ASIDE = Gauge("handoff_timers_set_aside", "Tasks whose due level could not be told, tried again later")
 TASKS_ESCALATED = Counter("handoff_tasks_escalated", "Firings of an escalation level", ("level",))
 TASKS_OVERDUE = Gauge("handoff_tasks_overdue", "Open tasks past their due time")
 SIGNALS_OPEN = Gauge("handoff_signals_open", "Live signals now raised", ("kind",))

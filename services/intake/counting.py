@@ -9,7 +9,7 @@ import asyncpg
 from services.intake.feeds import FeedDirectory
 from shared.events import Draft
 from shared.events.operations import FeedCounted, TriggerCount
-from shared.metrics import MESSAGES_HELD
+from shared.metrics import MESSAGES_HELD, WORK_ALIVE
 from shared.postgres import Database, Transaction
 from shared.telemetry import log
 
@@ -56,6 +56,7 @@ class Counting:
         while True:
             try:
                 await self.count()
+                WORK_ALIVE.labels("counting").set_to_current_time()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("counting failed", error=error)
             await asyncio.sleep(CHECK_EVERY_S)

@@ -11,6 +11,7 @@ import orjson
 from services.intake import file_store
 from services.intake.incoming_files import IncomingFiles
 from services.intake.settings import FilesSettings
+from shared.metrics import WORK_ALIVE
 from shared.postgres import Database
 from shared.telemetry import log
 
@@ -35,11 +36,13 @@ class WatchedFolder:
 
     async def run(self) -> None:
         """Looks again and again, until cancelled."""
-        for name in (TAKEN, REFUSED, REPORTS):
-            await asyncio.to_thread((self._folder / name).mkdir, parents=True, exist_ok=True)
         while True:
             try:
+                # Again each time: a share that is not there when intake starts must not keep the feeds from starting.
+                for name in (TAKEN, REFUSED, REPORTS):
+                    await asyncio.to_thread((self._folder / name).mkdir, parents=True, exist_ok=True)
                 await self.look()
+                WORK_ALIVE.labels("folder").set_to_current_time()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("watched folder not read", error=error, retry_in=self._settings.look_every_s)
             await asyncio.sleep(self._settings.look_every_s)

@@ -18,6 +18,7 @@ from services.intake.message import Outcome, Reason, Verdict
 from services.intake.receiving import Reception
 from services.intake.sealing import Seal
 from shared.events import uuid7
+from shared.metrics import WORK_ALIVE
 from shared.postgres import Database
 from shared.telemetry import log
 
@@ -54,6 +55,7 @@ class IncomingFiles:
             try:
                 while await self.read_next():
                     pass
+                WORK_ALIVE.labels("files").set_to_current_time()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("files not read", error=error, retry_in=LOOK_EVERY_S)
             except Exception as error:  # noqa: BLE001  (a file that can't be opened stays and is seen; the feeds go on)
@@ -97,7 +99,8 @@ class IncomingFiles:
         try:
             verdicts = await asyncio.gather(*waiting)
         except asyncio.CancelledError:
-            if any(arrival.done.cancelled() for arrival in arrivals):
+            told_to_end = (task := asyncio.current_task()) is not None and task.cancelling()
+            if not told_to_end and any(arrival.done.cancelled() for arrival in arrivals):
                 raise ConnectionAbortedError("a message could not be stored") from None
             raise
         return list(zip(arrivals, verdicts, strict=True))

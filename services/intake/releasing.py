@@ -11,6 +11,7 @@ from services.intake.correcting import Corrector
 from services.intake.receiving import Reception
 from services.intake.replaying import replay
 from shared.http import Problem
+from shared.metrics import WORK_ALIVE
 from shared.postgres import Database
 from shared.telemetry import log
 
@@ -32,10 +33,13 @@ class Release:
             began = time.monotonic()
             try:
                 await self.release()
+                WORK_ALIVE.labels("release").set_to_current_time()
             except (*STORE_AWAY, asyncio.CancelledError) as error:
                 if isinstance(error, asyncio.CancelledError) and (task := asyncio.current_task()) and task.cancelling():
                     raise
                 log.warning("held messages not looked at", error=error, retry_in=LOOK_EVERY_S)
+            except Exception as error:  # noqa: BLE001  (a held message that can't be read must not stop the feeds)
+                log.error("held messages not looked at", error=error, retry_in=LOOK_EVERY_S)
             await asyncio.sleep(max(LOOK_EVERY_S, (time.monotonic() - began) / SHARE))
 
     async def release(self) -> int:

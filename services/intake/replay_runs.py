@@ -16,6 +16,7 @@ from services.intake.correction import OFFERED_AGAIN, Finding
 from services.intake.receiving import Reception
 from services.intake.replaying import replay
 from shared.http import Problem
+from shared.metrics import WORK_ALIVE
 from shared.postgres import Database
 from shared.telemetry import log
 
@@ -46,8 +47,12 @@ class ReplayRuns:
         while True:
             try:
                 is_busy = await self.carry_on()
+                WORK_ALIVE.labels("replays").set_to_current_time()
             except STORE_AWAY as error:
                 log.warning("replay waits for the store", error=error, retry_in=LOOK_EVERY_S)
+                is_busy = False
+            except Exception as error:  # noqa: BLE001  (a replay that can't go on must not stop the feeds)
+                log.error("replay failed", error=error, retry_in=LOOK_EVERY_S)
                 is_busy = False
             if not is_busy:
                 self._asked.clear()

@@ -2,8 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 import asyncpg
 
@@ -12,13 +13,16 @@ from services.transitions.lapsing import end_lapsed
 from services.transitions.protocols import Library
 from services.transitions.store import following, timers
 from shared.events import Draft
-from shared.metrics import TASKS_ESCALATED, TASKS_OVERDUE, TIMERS_ALIVE
+from shared.kafka.failures import is_transient
+from shared.metrics import TASKS_ESCALATED, TASKS_OVERDUE, TIMERS_ALIVE, TIMERS_SET_ASIDE
 from shared.postgres import Database, Transaction
 from shared.telemetry import log
 
 LONGEST_SLEEP_S = 1.0
 SHORTEST_SLEEP_S = 0.05
 COUNT_OVERDUE_EVERY_S = 15.0
+# A task that the rules fail on is tried again after this long.
+TRY_AGAIN_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +33,14 @@ class Told:
     levels: int
 
 
-async def tell_due(tx: Transaction, library: Library, limit: int) -> Told:
-    """Tells what is due by the database's clock, up to `limit` levels; effect and events are one transaction.
+async def tell_due(tx: Transaction, library: Library, limit: int, aside: Collection[UUID] = ()) -> Told:
+    """Tells what is due by the database's clock, up to `limit` levels, but for the tasks `aside`; effect and events are
+    one transaction.
 
     Patients are locked before their tasks, as everywhere; who is busy is left for the next round. What was told by
     another scheduler, or was settled, between looking and locking is not told.
     """
-    due = await timers.due_tasks(tx.connection, limit)
+    due = await timers.due_tasks(tx.connection, limit, aside)
     if not due:
         return Told(0, 0)
     idle = await tx.lock_idle(due.values())
@@ -77,6 +82,8 @@ class Timekeeper:
         self._library = library
         self._batch = batch
         self._counted_at = float("-inf")
+        self._aside: dict[UUID, float] = {}
+        """Tasks whose level could not be told, and until when they are left out (monotonic)."""
 
     async def run(self) -> None:
         """Runs until cancelled. While the database is away it waits: what became due then is told afterwards."""
@@ -93,14 +100,36 @@ class Timekeeper:
     async def work_off(self) -> float:
         """Tells all that is due now; answers how long until there may be more, in seconds (monotonic, one at most)."""
         while True:
-            async with self._database.transaction() as tx:
-                told = await tell_due(tx, self._library, self._batch)
+            told = await self._tell(self._batch)
             if told.levels:
                 log.info("timers.told", count=told.levels)
                 continue
             async with self._database.pool.acquire() as connection:
                 ahead = await timers.seconds_to_next(connection)
             return LONGEST_SLEEP_S if ahead is None else min(max(ahead, SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
+
+    async def _tell(self, limit: int) -> Told:
+        """One round; when the rules fail on a task it is sought by halves and set aside: the others are told."""
+        now = time.monotonic()
+        self._aside = {task: until for task, until in self._aside.items() if until > now}
+        TIMERS_SET_ASIDE.set(len(self._aside))
+        try:
+            async with self._database.transaction() as tx:
+                return await tell_due(tx, self._library, limit, self._aside)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            if limit > 1:
+                return await self._tell(limit // 2)
+            await self._set_aside(error)
+            return Told(1, 1)
+
+    async def _set_aside(self, error: Exception) -> None:
+        async with self._database.pool.acquire() as connection:
+            failing = await timers.due_tasks(connection, 1, self._aside)
+        for task in failing:
+            log.error("timers.set_aside", task_id=task, exc_info=error)
+            self._aside[task] = time.monotonic() + TRY_AGAIN_S
 
     async def _count_overdue(self) -> None:
         if time.monotonic() - self._counted_at < COUNT_OVERDUE_EVERY_S:

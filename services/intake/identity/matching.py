@@ -13,6 +13,7 @@ from services.intake.identity.store import Keyed, Pair
 from services.intake.identity.traits import Traits, traits_of
 from services.intake.identity.weights import Weights
 from services.intake.patient import record_from_json, values_of
+from shared.metrics import WORK_ALIVE
 from shared.postgres import Database, Transaction
 from shared.telemetry import log
 
@@ -44,8 +45,12 @@ class Matching:
                 found = await self.match_batch()
                 await link()
                 pause = max(BREATH_S, RESTS * (time.monotonic() - began)) if found else IDLE_S
+                WORK_ALIVE.labels("identity").set_to_current_time()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
                 log.warning("matching failed", error=error, retry_in=RETRY_S)
+                pause = RETRY_S
+            except Exception as error:  # noqa: BLE001  (a record that the rules fail on must not stop the feeds)
+                log.error("matching failed", error=error, retry_in=RETRY_S)
                 pause = RETRY_S
             await asyncio.sleep(pause)
 

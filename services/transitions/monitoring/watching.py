@@ -18,6 +18,7 @@ from services.transitions.monitoring.store import Monitoring
 from services.transitions.protocols import Library
 from shared.events import AnyEvent
 from shared.events.followups import ObservationRecorded
+from shared.metrics import WORK_ALIVE
 from shared.postgres import Database, Transaction
 from shared.telemetry import log
 
@@ -169,8 +170,11 @@ class Watcher:
         while True:
             try:
                 await self.work_off()
+                WORK_ALIVE.labels("monitoring").set_to_current_time()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("timers.waiting", exc_info=error)
+            except Exception as error:  # noqa: BLE001  (one that the rules fail on must not stop tasks and evidence too)
+                log.error("timers.failed", exc_info=error)
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def work_off(self) -> None:

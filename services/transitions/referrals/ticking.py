@@ -16,7 +16,7 @@ from services.transitions.referrals.statements import say
 from services.transitions.referrals.states import Kind
 from shared.events import Draft
 from shared.events.referrals import ReferralEscalated, ReferralOverdue
-from shared.metrics import TASKS_ESCALATED
+from shared.metrics import TASKS_ESCALATED, WORK_ALIVE
 from shared.postgres import Database, Transaction
 from shared.telemetry import log
 
@@ -83,8 +83,11 @@ class LoopKeeper:
         while True:
             try:
                 await self.work_off()
+                WORK_ALIVE.labels("referral clocks").set_to_current_time()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("timers.waiting", exc_info=error)
+            except Exception as error:  # noqa: BLE001  (one that the rules fail on must not stop tasks and evidence too)
+                log.error("timers.failed", exc_info=error)
             await asyncio.sleep(LOOK_EVERY_S)
 
     async def work_off(self) -> None:

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
 
 DUE = """
-SELECT task_id, patient_id FROM task_timer WHERE fired_at IS NULL AND due_at <= clock_timestamp()
+SELECT task_id, patient_id FROM task_timer
+WHERE fired_at IS NULL AND due_at <= clock_timestamp() AND task_id <> ALL ($2)
 ORDER BY due_at, task_id, level LIMIT $1
 """
 # Asked again under the patients' locks: another scheduler may have told them meanwhile, or evidence have come.
@@ -51,9 +52,11 @@ class Clocked:
     obligation: Obligation
 
 
-async def due_tasks(connection: "Connection", limit: int) -> dict[UUID, str]:
-    """Tasks with a level that is due, the longest due first, and whose they are. Nothing is locked."""
-    return {row["task_id"]: row["patient_id"] for row in await connection.fetch(DUE, limit)}
+async def due_tasks(connection: "Connection", limit: int, aside: Collection[UUID] = ()) -> dict[UUID, str]:
+    """Tasks with a level that is due, but for those `aside`, the longest due first, and whose they are. Nothing is
+    locked.
+    """
+    return {row["task_id"]: row["patient_id"] for row in await connection.fetch(DUE, limit, list(aside))}
 
 
 async def claim(connection: "Connection", tasks: Collection[UUID], patients: Collection[str]) -> list[Timer]:
