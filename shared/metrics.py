@@ -74,4 +74,5 @@ DELIVERY_SECONDS = Histogram(
 )
 DELIVERIES_WAITING = Gauge("handoff_deliveries_waiting", "Deliveries not yet closed")
 DELIVERIES_OLDEST_SECONDS = Gauge("handoff_deliveries_oldest_seconds", "Age of the oldest delivery not yet closed")
+ENDPOINTS_FAILING = Gauge("handoff_endpoints_failing", "Endpoints that have failed for over an hour, or were given up")
 SUPPRESSED = Counter("handoff_notices_suppressed", "Notices not sent, by reason", ("reason",))

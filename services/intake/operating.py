@@ -17,6 +17,15 @@ FROM message WHERE outcome = 'held'
 """
 
 
+WORK = """
+SELECT 'files' AS name, count(*) AS count, extract(epoch FROM clock_timestamp() - min(received_at))::float8 AS oldest
+FROM incoming_file WHERE state = 'waiting'
+UNION ALL
+SELECT 'replays', count(*), extract(epoch FROM clock_timestamp() - min(asked_at))::float8
+FROM replay WHERE state = 'running'
+"""
+
+
 async def tell_open_stays(tx: Transaction) -> int:
     """One snapshot event for each open stay, under the patients' locks; nothing has happened."""
     told, after = 0, None
@@ -49,9 +58,9 @@ async def tell_open_stays(tx: Transaction) -> int:
 
 
 async def held_hop(database: Database) -> Sequence[Hop]:
-    """What waits here for a person, or for the worker of identity."""
+    """What waits here for a person, or for work beside the messages."""
     async with database.pool.acquire() as connection:
         held = await connection.fetchrow(HELD)
-        waiting = await review_store.hops(connection)
+        waiting = [*await review_store.hops(connection), *map(dict, await connection.fetch(WORK))]
     rows = [{"name": "held", **dict(held)}, *waiting] if held else waiting
     return [Hop(name=row["name"], count=row["count"], oldest_seconds=row["oldest"]) for row in rows]

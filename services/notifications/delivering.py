@@ -23,7 +23,7 @@ from services.notifications.retrying import FAILURES_TO_OPEN, SCHEDULE, Answer, 
 from services.notifications.signing import SecretBox, UnreadableSecretError, headers_for
 from services.notifications.store import sending
 from shared.lasting import lasting
-from shared.metrics import DELIVERIES_OLDEST_SECONDS, DELIVERIES_WAITING
+from shared.metrics import DELIVERIES_OLDEST_SECONDS, DELIVERIES_WAITING, ENDPOINTS_FAILING
 from shared.postgres import Database
 from shared.telemetry import log
 
@@ -181,6 +181,7 @@ class Deliverer:
             log.warning("leases expired", count=released)
         while await strand(self._database, STRANDED_AT_ONCE) == STRANDED_AT_ONCE:
             pass
+        ENDPOINTS_FAILING.set(await sending.failing(self._database.pool))
         hops = (await sending.hops(self._database.pool)).values()
         DELIVERIES_WAITING.set(sum(hop["count"] for hop in hops))
         DELIVERIES_OLDEST_SECONDS.set(max(hop["oldest_seconds"] or 0 for hop in hops))

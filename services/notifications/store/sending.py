@@ -106,6 +106,12 @@ FROM (
     WHERE status IN ('waiting', 'queued', 'delivering')
 ) open
 """
+# Those that nobody is told of otherwise: no answer for an hour, or disabled after days without one.
+FAILING = """
+SELECT count(*) FROM endpoint
+WHERE (status = 'active' AND failing_since < now() - interval '1 hour')
+   OR (status = 'disabled' AND disabled_reason IN ('failing-for-days', 'gone'))
+"""
 
 
 async def claim(
@@ -166,6 +172,12 @@ async def hops(connection: "Connection") -> dict[str, dict[str, Any]]:
         "deliveries due": {"count": row["due"], "oldest_seconds": row["due_oldest"]},
         "deliveries for later": {"count": row["later"], "oldest_seconds": row["later_oldest"]},
     }
+
+
+async def failing(connection: "Connection") -> int:
+    """How many endpoints somebody should see to."""
+    count: int = await connection.fetchval(FAILING)
+    return count
 
 
 def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
