@@ -3,6 +3,7 @@
 import asyncio
 import shlex
 import sys
+import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Annotated
@@ -34,12 +35,25 @@ def main(
         print(f"bench: {missing}", file=sys.stderr)
         raise typer.Exit(1) from None
     chosen = tuple(rows or ROWS)
-    report = asyncio.run(_measure(chosen, minutes * 60, seconds, stays, messages))
-    reporting.write(report, out, f"make bench ({shlex.join(['python', '-m', 'deploy.bench', *sys.argv[1:]])})")
-    raise typer.Exit(0 if all(figure.is_reached for figure in report.figures) else 1)
+    if unknown := sorted({*chosen} - {*ROWS}):
+        print(f"bench: no row {', '.join(unknown)}; there are {', '.join(ROWS)}", file=sys.stderr)
+        raise typer.Exit(2)
+    command = f"make bench ({shlex.join(['python', '-m', 'deploy.bench', *sys.argv[1:]])})"
+    report = asyncio.run(
+        _measure(chosen, minutes * 60, seconds, stays, messages, lambda r: reporting.write(r, out, command))
+    )
+    raise typer.Exit(0 if not report.failed and all(figure.is_reached for figure in report.figures) else 1)
 
 
-async def _measure(rows: tuple[str, ...], sustained_s: float, seconds: float, stays: int, messages: int) -> Report:
+async def _measure(
+    rows: tuple[str, ...],
+    sustained_s: float,
+    seconds: float,
+    stays: int,
+    messages: int,
+    write: Callable[[Report], None],
+) -> Report:
+    """Each row on a stack of its own, so that none works off what another left; the page is written after each."""
     report = Report()
     measures: dict[str, Callable[[Ground], Awaitable[None]]] = {
         "throughput": lambda ground: taking_in.throughput(ground, report, seconds=seconds, rounds=3),
@@ -53,12 +67,22 @@ async def _measure(rows: tuple[str, ...], sustained_s: float, seconds: float, st
     columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:
         task = progress.add_task("starting", total=len(rows))
-        async with prepared() as ground:
-            for row in rows:
-                progress.update(task, description=row)
-                await measures[row](ground)
-                progress.advance(task)
+        for row in rows:
+            progress.update(task, description=row)
+            await _row(row, measures[row], report)
+            write(report)
+            progress.advance(task)
     return report
+
+
+async def _row(name: str, measure: Callable[[Ground], Awaitable[None]], report: Report) -> None:
+    """A row that fails is told on the page, and costs the others nothing."""
+    try:
+        async with prepared() as ground:
+            await measure(ground)
+    except Exception as error:  # noqa: BLE001  (whatever it was: half an hour of other figures must not be lost)
+        traceback.print_exc()
+        report.failed.append(f"**The row `{name}` could not be measured**: {type(error).__name__}: {error}\n")
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ class Report:
     figures: list[Figure] = field(default_factory=list)
     series: list[Series] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    failed: list[str] = field(default_factory=list)
 
     def tell(self, *figures: Figure) -> None:
         """Keeps these and shows them at once: a run is long."""

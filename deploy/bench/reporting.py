@@ -27,6 +27,7 @@ def write(report: Report, folder: Path, command: str) -> None:
         "",
         *(f"![{series.title}]({name})\n" for series, name in zip(report.series, plots, strict=True)),
         *report.notes,
+        *report.failed,
         "",
     ]
     page = folder / "benchmarks.md"
