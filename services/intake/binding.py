@@ -22,6 +22,22 @@ def admit(arrival: Arrival, shown: Shown | None, feeds: FeedDirectory) -> Arriva
     return arrival
 
 
+# What makes these wrong stands not in their bytes: who sent them, or that more should follow.
+_NOT_IN_THE_BYTES = frozenset(
+    {Reason.SENDER_NOT_CERTIFIED, Reason.TRUNCATED_FRAME, Reason.FRAME_TOO_LARGE, Reason.FRAME_TIMEOUT}
+)
+
+
+def refused_for_good(arrival: Arrival, reason: str | None) -> Arrival:
+    """A message of the log read again, which was refused for this reason: it stays refused where the bytes alone can't
+    tell. Its sender was told so, and sends again what is right.
+    """
+    if reason in _NOT_IN_THE_BYTES:
+        arrival.feed, arrival.adt = None, None
+        arrival.verdict = Verdict(Outcome.REJECTED, "AR", Reason(reason), 204, "", reason.replace("-", " "))
+    return arrival
+
+
 def _fits(feed: Feed, shown: Shown | None, feeds: FeedDirectory) -> bool:
     if shown is None:
         return not feed.certificates

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
 from services.intake import merging, replay_store, store
+from services.intake.binding import refused_for_good
 from services.intake.chart import Chart, Effect
 from services.intake.correction import OFFERED_AGAIN, Correction, Dossier, Finding, Logged, is_compound, visits_of
 from services.intake.feeds import FeedDirectory
@@ -41,7 +42,7 @@ class Corrector:
         for row in rows:
             raw = self._seal.open(row["raw"], row["id"])
             stored = Stored(row["id"], row["received_at"], row["feed"], row["control_id"], row["trigger"])
-            arrival = reread(raw, stored, self._feeds)
+            arrival = refused_for_good(reread(raw, stored, self._feeds), row["reason"])
             kept = {name: row[name] for name in ("id", "reason", "feed", "doubts", "trigger", "patient_id")}
             read.append(
                 Logged(

@@ -109,7 +109,7 @@ class IncomingFiles:
         if not is_json(raw):
             arrival = read_arrival(raw, self._feeds, NOWHERE)
             is_foreign = feed is not None and arrival.feed is not None and arrival.feed.name != feed
-            return spoiled_arrival(raw, Reason.UNKNOWN_SENDER) if is_foreign else arrival
+            return spoiled_arrival(raw, Reason.SENDER_NOT_CERTIFIED) if is_foreign else arrival
         profile = next((one for one in self._feeds.feeds if one.name == feed), None)
         if profile is None:
             return spoiled_arrival(raw, Reason.UNKNOWN_SENDER)
