@@ -41,6 +41,11 @@ def test_an_alert_has_its_metrics_and_its_runbook(alert: dict[str, Any]) -> None
     assert {"## What it means", "## Look", "## Act"} <= set(runbook.splitlines())
 
 
+def test_kubernetes_has_the_same_alerts() -> None:
+    there = yaml.safe_load((ROOT / "deploy" / "kubernetes" / "alerts.yaml").read_text())
+    assert there["spec"] == yaml.safe_load(RULES.read_text())
+
+
 def test_the_dashboard_shows_metrics_that_exist() -> None:
     panels = json.loads(DASHBOARD.read_text())["panels"]
     expressions = [target["expr"] for panel in panels for target in panel["targets"]]
