@@ -37,13 +37,13 @@ ROUTES = (
         Topic.REFERRALS.value,
         "A referral from its request to the closed loop.",
         says=("intake", "transitions"),
-        hears=("transitions", "dashboard"),
+        hears=("transitions", "notifications", "dashboard"),
     ),
     Route(
         Topic.FOLLOWUPS.value,
         "What happens after a discharge and may be evidence that a task was done.",
         says=("intake", "transitions"),
-        hears=("transitions", "dashboard"),
+        hears=("transitions", "notifications", "dashboard"),
     ),
     Route(
         Topic.TRANSITIONS.value,
@@ -55,7 +55,7 @@ ROUTES = (
         Topic.PLANS.value,
         "Care plans; an activity names the task that has its clock.",
         says=("careplan",),
-        hears=("transitions", "dashboard"),
+        hears=("transitions", "notifications", "dashboard"),
     ),
     Route(
         Topic.NOTIFICATIONS.value,

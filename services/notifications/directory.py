@@ -31,7 +31,9 @@ class Membership:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """One place where an organisation is told. Without `event_types` it hears every announced type."""
+    """One place where an organisation is told. Without `event_types` it hears every announced type that is not said
+    by choice only.
+    """
 
     id: UUID
     organisation: str
@@ -40,8 +42,8 @@ class Endpoint:
     event_types: frozenset[str] = frozenset()
     body: str = "full"
 
-    def hears(self, event_type: str) -> bool:
-        return not self.event_types or event_type in self.event_types
+    def hears(self, event_type: str, *, by_choice: bool = False) -> bool:
+        return event_type in self.event_types or not (self.event_types or by_choice)
 
 
 Memberships = Mapping[str, tuple[Membership, ...]]
@@ -54,6 +56,7 @@ class Directory:
     practitioners: Memberships = field(default_factory=dict)
     codes: Memberships = field(default_factory=dict)
     panels: Memberships = field(default_factory=dict)
+    organisations: Memberships = field(default_factory=dict)
     subscriptions: Memberships = field(default_factory=dict)
     endpoints: Mapping[str, tuple[Endpoint, ...]] = field(default_factory=dict)
 

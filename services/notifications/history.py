@@ -1,6 +1,6 @@
 """What became of the notices of a stay so far: whom they went to, whom they may have reached. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -45,6 +45,7 @@ class Said:
     event_type: str
     encounter_id: UUID | None
     occurred_at: datetime
+    thread: UUID | None = None
     amends: UUID | None = None
 
 
@@ -68,6 +69,15 @@ class History:
         wanted = set(events)
         return (one for one in self.told if one.event_id in wanted and one.retracted_by is None)
 
+    def of_thread(self, thread: UUID | None, types: Collection[str]) -> tuple[UUID, ...]:
+        """The notices of these types about that referral or appointment."""
+        return tuple(one.event_id for one in self.said if one.thread == thread and one.event_type in types)
+
+    def is_over(self, notice: Said, ends: Mapping[str, Collection[str]]) -> bool:
+        """Whether something that takes the notice back, and happened after it, was heard before it."""
+        later = (one for one in self.said if one.thread == notice.thread and one.occurred_at > notice.occurred_at)
+        return notice.thread is not None and any(notice.event_type in ends.get(one.event_type, ()) for one in later)
+
     def last_of_type(self, encounter_id: UUID | None, event_type: str) -> UUID | None:
         """The newest notice of that type of the stay, if it was not taken back from everyone."""
         found = [one for one in self.said if one.encounter_id == encounter_id and one.event_type == event_type]
@@ -83,5 +93,6 @@ def _same_news(one: Said, other: Said) -> bool:
     return (
         one.event_type == other.event_type
         and one.encounter_id == other.encounter_id
+        and one.thread == other.thread
         and one.occurred_at.replace(second=0, microsecond=0) == other.occurred_at.replace(second=0, microsecond=0)
     )

@@ -30,6 +30,7 @@ def provider_notice(row: Mapping[str, Any], *, body: str | None = None) -> Provi
         body=body,
         encounter=None if body == THIN else row["encounter"],
         task=None if body == THIN else row["task"],
+        **({} if body == THIN else row["details"] or {}),
     )
 
 

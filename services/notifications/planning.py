@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from uuid import UUID
 
-from services.notifications.announcing import Announcement
+from services.notifications.announcement import Announcement
+from services.notifications.coordination import TAKES_BACK
 from services.notifications.directory import Directory, Endpoint
 from services.notifications.history import History, Said, Told
 from services.notifications.retracting import corrected, take_back
@@ -52,9 +53,13 @@ class Decision:
 
 
 def decide(notice: Announcement, directory: Directory, history: History, now: datetime) -> Decision | None:
-    """The decision, already entered in `history`; None when the notice only speaks of what was never a notice."""
+    """The decision, already entered in `history`; None when the notice only speaks of what was never a notice, or is
+    for those who chose it and nobody did.
+    """
     if notice.admits_anew and history.last_of_type(notice.encounter_id, ADMITTED) is None:
         return None
+    if notice.takes_back:
+        notice = replace(notice, retracts=history.of_thread(notice.thread, notice.takes_back))
     if not notice.announces and not _speaks_of_known(notice, history):
         return None
     amends, standing = corrected(notice, history)
@@ -64,6 +69,7 @@ def decide(notice: Announcement, directory: Directory, history: History, now: da
         event_type=notice.event_type,
         encounter_id=notice.encounter_id,
         occurred_at=notice.occurred_at,
+        thread=notice.thread,
         amends=amends,
     )
     _take_back(decision, directory, history)
@@ -72,6 +78,8 @@ def decide(notice: Announcement, directory: Directory, history: History, now: da
     if notice.announces:
         _announce(decision, directory, history, said, now)
     if not (decision.planned or decision.suppressed or decision.dropped):
+        if notice.by_choice:
+            return None
         decision.suppressed.append(Suppressed(reason=SuppressionReason.NEVER_TOLD))
     history.said.append(said)
     history.told.extend(one.told for one in decision.planned)
@@ -81,6 +89,8 @@ def decide(notice: Announcement, directory: Directory, history: History, now: da
 def _speaks_of_known(notice: Announcement, history: History) -> bool:
     if notice.corrects_discharge:
         return corrected(notice, history)[0] is not None
+    if notice.takes_back and not notice.by_choice:
+        return True  # it is kept even so: what it takes back may still be on its way from another service
     return history.knows(notice.retracts) or (notice.amends is not None and history.knows([notice.amends]))
 
 
@@ -144,6 +154,11 @@ def _plan(
 
 def _announce(decision: Decision, directory: Directory, history: History, said: Said, now: datetime) -> None:
     notice = decision.notice
+    if notice.by_choice and notice.historical:
+        return
+    if history.is_over(said, TAKES_BACK):
+        decision.suppressed.append(Suppressed(reason=SuppressionReason.RETRACTED_BEFORE_SENT))
+        return
     if notice.historical or notice.after_death:
         reason = SuppressionReason.HISTORICAL if notice.historical else SuppressionReason.PATIENT_DECEASED
         decision.suppressed.append(Suppressed(reason=reason))
@@ -157,7 +172,7 @@ def _announce(decision: Decision, directory: Directory, history: History, said: 
             decision.suppressed.append(_suppressed(SuppressionReason.DUPLICATE, endpoint, bases))
         else:
             _plan(decision, endpoint, bases)
-    if not (decision.planned or decision.suppressed):
+    if not (decision.planned or decision.suppressed or notice.by_choice):
         decision.suppressed.append(Suppressed(reason=SuppressionReason.NO_RECIPIENT))
 
 
@@ -167,13 +182,13 @@ def _endpoints(
     """The endpoints that hear it; why the others do not is noted, but for those who only listen by choice."""
     for organisation, bases in must_know.items():
         endpoints = directory.endpoints.get(organisation, ())
-        by_choice = bases == ("subscription",)
+        by_choice = decision.notice.by_choice or bases == ("subscription",)
         if not endpoints and not by_choice:
             decision.suppressed.append(
                 Suppressed(reason=SuppressionReason.NO_RECIPIENT, organisation=organisation, bases=bases)
             )
         for endpoint in endpoints:
-            if not endpoint.hears(decision.notice.event_type):
+            if not endpoint.hears(decision.notice.event_type, by_choice=decision.notice.by_choice):
                 if not by_choice:
                     decision.suppressed.append(_suppressed(SuppressionReason.NOT_SUBSCRIBED, endpoint, bases))
             elif not endpoint.active:

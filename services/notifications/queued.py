@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from services.notifications.announcing import Announcement
+from services.notifications.announcement import Announcement
 from services.notifications.history import OPEN, Told
 from services.notifications.notices import provider_notice, provider_topic
 from services.notifications.planning import Decision, Planned, Suppressed
@@ -77,6 +77,8 @@ def _notice_row(notice: Announcement, patient: str) -> tuple[Any, ...]:
         orjson.dumps(notice.task) if notice.task else None,
         notice.recorded_at,
         notice.late,
+        notice.thread,
+        orjson.dumps(notice.details) if notice.details else None,
     )
 
 
@@ -163,6 +165,7 @@ class _Saying:
             "task": notice.task,
             "event_recorded_at": notice.recorded_at,
             "late": notice.late,
+            "details": notice.details,
         }
         return self._say(provider_notice(row), topic=provider_topic(one.endpoint.organisation))
 

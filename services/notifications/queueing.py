@@ -3,7 +3,9 @@
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from services.notifications.announcing import LATE_AFTER, Announcement, announcement_of
+from services.notifications.announcement import Announcement
+from services.notifications.announcing import LATE_AFTER, announcement_of
+from services.notifications.coordination import BY_CHOICE, TAKES_BACK
 from services.notifications.directory import Directory
 from services.notifications.history import History
 from services.notifications.merging import is_merge, merge_patient
@@ -19,7 +21,7 @@ Wake = Callable[[], None]
 
 
 class Queueing:
-    """The handlers of encounters and transitions. `wake` tells the delivery loop that something may be due;
+    """The handler of all that may be told to people outside. `wake` tells the delivery loop that something may be due;
     `late_after`: from which age on news is told as late.
     """
 
@@ -40,6 +42,7 @@ class Queueing:
         await self._queue(tx, run)
 
     async def _queue(self, tx: Transaction, events: Sequence[AnyEvent]) -> None:
+        events = await _wanted(tx, events)
         notices = [notice for event in events if (notice := announcement_of(event, self._late_after))]
         if not notices:
             return
@@ -52,9 +55,22 @@ class Queueing:
         self._wake()
 
 
+async def _wanted(tx: Transaction, events: Sequence[AnyEvent]) -> Sequence[AnyEvent]:
+    """The events without those that are told by choice only and that nobody chose and that end nothing told."""
+    offered = BY_CHOICE - TAKES_BACK.keys()
+    if not any(event.type in offered for event in events):
+        return events
+    chosen = await directory_store.chosen_types(tx.connection)
+    return [event for event in events if event.type not in offered or event.type in chosen]
+
+
 async def _load_history(tx: Transaction, notices: Sequence[Announcement]) -> History:
+    hold = any(one.concerns_told for one in notices)
+    threads = sorted({one.thread for one in notices if one.thread})
+    if threads:
+        return await store.load_threads(tx.connection, threads, hold=hold)
     stays = sorted({one.encounter_id for one in notices if one.encounter_id})
-    return await store.load_history(tx.connection, stays, hold=any(one.concerns_told for one in notices))
+    return await store.load_history(tx.connection, stays, hold=hold)
 
 
 async def _load_directory(tx: Transaction, notices: Sequence[Announcement], history: History) -> Directory:
@@ -64,6 +80,7 @@ async def _load_directory(tx: Transaction, notices: Sequence[Announcement], hist
         npis={npi for one in parties for _, npi in one.npis},
         codes={code for one in parties for _, code in one.codes},
         panels={key for one in parties for key in one.panels},
+        slugs={slug for one in parties for _, slug in one.organisations},
         facilities={one.facility for one in parties if one.facility},
         told=(one.endpoint_id for one in history.told),
     )

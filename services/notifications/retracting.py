@@ -6,7 +6,7 @@ What was not sent yet is dropped without a word; what failed before it reached a
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from services.notifications.announcing import Announcement
+from services.notifications.announcement import Announcement
 from services.notifications.history import History, Told
 
 DISCHARGED = "care.encounter.discharged.v1"

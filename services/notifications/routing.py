@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime
 
-from services.notifications.announcing import Announcement
+from services.notifications.announcement import Announcement
 from services.notifications.directory import ANYWHERE, Directory, Membership, days_that_count
 
 Bases = dict[str, tuple[str, ...]]
@@ -15,6 +15,8 @@ STRENGTH = (
     "receiving-facility",
     "pcp",
     "care-team",
+    "requester",
+    "performer",
     "panel",
     "subscription",
 )
@@ -36,6 +38,8 @@ def _leads(notice: Announcement, directory: Directory) -> Iterator[tuple[str, It
         yield basis, directory.practitioners.get(npi, ())
     for basis, code in parties.codes:
         yield basis, directory.codes.get(code, ())
+    for basis, slug in parties.organisations:
+        yield basis, directory.organisations.get(slug, ())
     for key in parties.panels:
         yield "panel", directory.panels.get(key, ())
     if parties.facility:

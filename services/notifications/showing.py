@@ -1,10 +1,14 @@
-"""What a recipient may see of a stay and of a task, as the JSON of a notice. Pure."""
+"""What a recipient may see of a stay, a task, a referral, a plan or a follow-up, as the JSON of a notice. Pure."""
 
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from shared.events.encounters import Encounter
-from shared.events.people import PatientSummary, Practitioner
+from shared.events.followups import FollowUpFact
+from shared.events.people import Facility, PatientSummary, Practitioner
+from shared.events.plans import CarePlan
+from shared.events.referrals import ReferralFact
 from shared.events.transitions import TaskEscalated, TaskFact, Transition
 
 TREATING = {"ATND": "attending", "ADM": "admitting", "CON": "consulting", "REF": "referring"}
@@ -74,6 +78,32 @@ def task_shown(fact: TaskFact) -> dict[str, Any]:
         "escalation_level": task.escalation_level,
     }
     return shown | ({"to_role": fact.to_role} if isinstance(fact, TaskEscalated) else {})
+
+
+def people_shown(patient: PatientSummary, facility: Facility | None, encounter_id: UUID | None) -> dict[str, Any]:
+    """Whom it is about and where, for what is no news of the stay itself."""
+    return {
+        "id": str(encounter_id) if encounter_id else None,
+        "patient": _patient_shown(patient),
+        "facility": facility.model_dump(mode="json", exclude_none=True) if facility else None,
+    }
+
+
+def referral_shown(fact: ReferralFact) -> dict[str, Any]:
+    shown = {"version", "identifier", "service", "service_code", "priority", "status", "requester", "performer"}
+    shown |= {"scheduled_at", "expires_at", "reason", "outcome"}
+    return {"id": str(fact.referral_id), **fact.model_dump(mode="json", include=shown, exclude_none=True)}
+
+
+def plan_shown(plan: CarePlan, reason: str | None) -> dict[str, Any]:
+    shown = {"id", "version", "status", "template", "template_version", "needs", "goals", "activities", "team"}
+    return {**plan.model_dump(mode="json", include=shown, exclude_none=True), "reason": reason}
+
+
+def followup_shown(fact: FollowUpFact) -> dict[str, Any]:
+    """Without what a person wrote beside it: that was written for the care team."""
+    left_out = {"followup_id", "patient", "facility", "encounter_id", "transition_id", "actor", "note"}
+    return {"id": str(fact.followup_id), **fact.model_dump(mode="json", exclude=left_out, exclude_none=True)}
 
 
 def _instant(at: datetime | None) -> str | None:

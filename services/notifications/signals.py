@@ -50,7 +50,8 @@ def _row(event: AnyEvent) -> dict[str, Any]:
 
 def _notice(row: dict[str, Any]) -> tuple[Any, ...]:
     names = ("event_id", "event_type", "patient_id", "encounter_id", "transition_id", "occurred_at", "correlation_id")
-    return (*(row[name] for name in names), row["traceparent"], None, None, None, row["recorded_at"], row["late"])
+    recorded = (row["recorded_at"], row["late"])
+    return (*(row[name] for name in names), row["traceparent"], None, None, None, *recorded, None, None)
 
 
 def _delivery(row: dict[str, Any]) -> tuple[Any, ...]:

@@ -132,6 +132,9 @@ class ProviderNotice(Fact):
     task: dict[str, object] | None = None
     recorded_at: datetime | None = None
     late: bool = False
+    referral: dict[str, object] | None = None
+    plan: dict[str, object] | None = None
+    followup: dict[str, object] | None = None
 
 
 NOTIFICATION_FACTS: tuple[type[Fact], ...] = (

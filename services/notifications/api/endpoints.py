@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import AfterValidator, Field
 
+from services.notifications import coordination
 from services.notifications.acting import Wake
 from services.notifications.api.models import NewSecret, ShownEndpoint, Tried
 from services.notifications.guarding import RefusedUrlError, check_url
@@ -15,14 +16,15 @@ from services.notifications.store import endpoints as store
 from services.notifications.store import roster as roster_store
 from services.notifications.store import sending
 from services.notifications.trying import post_test
-from shared.events import uuid7
+from shared.events import Fact, uuid7
 from shared.events.encounters import Admitted, Arrived, ClassChanged, Discharged, EncounterMoved, Transferred
 from shared.events.transitions import TaskEscalated, TaskOverdue
 from shared.http import Caller, Problem, Role, StrictModel, allow, audited
 from shared.postgres import Database, Transaction
 
-ANNOUNCED = (Arrived, Admitted, ClassChanged, Transferred, Discharged, EncounterMoved, TaskOverdue, TaskEscalated)
-SUBSCRIBABLE = frozenset(fact.TYPE for fact in ANNOUNCED)
+STAYS: tuple[type[Fact], ...] = (Arrived, Admitted, ClassChanged, Transferred, Discharged, EncounterMoved)
+TASKS: tuple[type[Fact], ...] = (TaskOverdue, TaskEscalated)
+SUBSCRIBABLE = frozenset(fact.TYPE for fact in (*STAYS, *TASKS, *coordination.ANNOUNCED))
 Registrar = Annotated[Caller, allow(Role.PROVIDER, Role.OPS)]
 Reader = Annotated[Caller, allow(Role.PROVIDER, Role.OPS, Role.AUDITOR)]
 
@@ -34,7 +36,9 @@ def _subscribable(event_type: str) -> str:
 
 
 class NewEndpoint(StrictModel):
-    """Without `event_types` everything announced is sent. Cancels and corrections follow whatever they concern."""
+    """Without `event_types` everything announced is sent, but for plans and follow-ups: they are sent only where their
+    types are named. Cancels and corrections follow whatever they concern.
+    """
 
     organisation: str | None = Field(default=None, max_length=62)
     url: str = Field(min_length=1, max_length=2048)

@@ -17,8 +17,12 @@ SELECT m.kind, m.key, m.organisation, greatest(m.active_from, o.active_from) AS 
 FROM membership m JOIN organisation o ON o.slug = m.organisation
 WHERE (m.kind = 'practitioner' AND m.key = ANY ($1::text[])) OR (m.kind = 'code' AND m.key = ANY ($2::text[]))
    OR (m.kind = 'panel' AND m.key = ANY ($3::text[])) OR (m.kind = 'subscription' AND m.key = ANY ($4::text[]))
-ORDER BY m.organisation
+UNION ALL
+SELECT 'organisation', o.slug, o.slug, o.active_from, o.active_until FROM organisation o WHERE o.slug = ANY ($5::text[])
+ORDER BY organisation
 """
+# Asked once a batch, so that what nobody chose to hear costs no more than this.
+CHOSEN = "SELECT DISTINCT unnest(event_types) AS event_type FROM endpoint WHERE status <> 'deleted'"
 ENDPOINTS = """
 SELECT id, organisation, channel, status, event_types, body FROM endpoint
 WHERE status <> 'deleted' AND (organisation = ANY ($1::text[]) OR id = ANY ($2::uuid[])) ORDER BY id
@@ -32,10 +36,12 @@ async def load_directory(
     codes: Collection[str],
     panels: Collection[str],
     facilities: Collection[str],
+    slugs: Collection[str],
     told: Iterable[UUID],
 ) -> Directory:
     """Two statements. `told`: endpoints that must be known whatever the roster says, since they were told before."""
-    rows = await connection.fetch(MEMBERSHIPS, list(npis), list(codes), list(panels), [*facilities, ANYWHERE])
+    heard = [*facilities, ANYWHERE]
+    rows = await connection.fetch(MEMBERSHIPS, list(npis), list(codes), list(panels), heard, list(slugs))
     found: dict[str, dict[str, list[Membership]]] = {}
     for row in rows:
         found.setdefault(row["kind"], {}).setdefault(row["key"], []).append(_membership(row))
@@ -44,9 +50,15 @@ async def load_directory(
         practitioners=_frozen(found.get("practitioner", {})),
         codes=_frozen(found.get("code", {})),
         panels=_frozen(found.get("panel", {})),
+        organisations=_frozen(found.get("organisation", {})),
         subscriptions=_frozen(found.get("subscription", {})),
         endpoints=_by_organisation(endpoints),
     )
+
+
+async def chosen_types(connection: "Connection") -> set[str]:
+    """The types of events that some endpoint names."""
+    return {row["event_type"] for row in await connection.fetch(CHOSEN)}
 
 
 def _membership(row: "Record") -> Membership:

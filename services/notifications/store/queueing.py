@@ -24,11 +24,27 @@ SELECT d.id AS delivery_id, d.event_id, n.event_type, d.endpoint_id, d.organisat
 FROM delivery d JOIN notice n USING (event_id)
 WHERE d.encounter_id = ANY ($1::uuid[]) AND d.endpoint_id IS NOT NULL ORDER BY d.position
 """
+# The same of a referral, a plan or an appointment, which need not belong to a stay.
+HOLD_THREADS = """
+SELECT 1 FROM delivery WHERE status IN ('waiting', 'queued')
+AND event_id IN (SELECT event_id FROM notice WHERE thread = ANY ($1::uuid[])) ORDER BY id FOR NO KEY UPDATE
+"""
+SAID_OF_THREADS = """
+SELECT event_id, event_type, encounter_id, occurred_at, thread, amends FROM notice
+WHERE thread = ANY ($1::uuid[]) ORDER BY recorded_at, event_id
+"""
+TOLD_OF_THREADS = """
+SELECT d.id AS delivery_id, d.event_id, n.event_type, d.endpoint_id, d.organisation, d.status, d.version, d.reached,
+       d.retracted_by
+FROM notice n JOIN delivery d USING (event_id)
+WHERE n.thread = ANY ($1::uuid[]) AND d.endpoint_id IS NOT NULL ORDER BY d.position
+"""
 INSERT_NOTICES = """
 INSERT INTO notice (event_id, event_type, patient_id, encounter_id, transition_id, occurred_at, correlation_id,
-                    traceparent, amends, encounter, task, event_recorded_at, late)
+                    traceparent, amends, encounter, task, event_recorded_at, late, thread, details)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::uuid[], $6::timestamptz[], $7::text[],
-                     $8::text[], $9::uuid[], $10::jsonb[], $11::jsonb[], $12::timestamptz[], $13::boolean[])
+                     $8::text[], $9::uuid[], $10::jsonb[], $11::jsonb[], $12::timestamptz[], $13::boolean[],
+                     $14::uuid[], $15::jsonb[])
 ON CONFLICT (event_id) DO NOTHING
 """
 # A delivery waits behind an open one of the same endpoint and patient, stored or earlier in this batch ($11).
@@ -97,8 +113,17 @@ async def load_history(connection: "Connection", encounters: Sequence[UUID], *, 
     return History(said=[Said(**row) for row in said], told=[Told(**row) for row in told])
 
 
+async def load_threads(connection: "Connection", threads: Sequence[UUID], *, hold: bool) -> History:
+    """The notices of these referrals, plans and appointments, and their deliveries. `hold`: as for stays."""
+    if hold:
+        await connection.execute(HOLD_THREADS, threads)
+    said = await connection.fetch(SAID_OF_THREADS, threads)
+    told = await connection.fetch(TOLD_OF_THREADS, threads) if said else []
+    return History(said=[Said(**row) for row in said], told=[Told(**row) for row in told])
+
+
 async def insert_notices(connection: "Connection", rows: Sequence[Sequence[Any]]) -> None:
-    await connection.execute(INSERT_NOTICES, *_columns(rows, 13))
+    await connection.execute(INSERT_NOTICES, *_columns(rows, 15))
 
 
 async def insert_deliveries(connection: "Connection", rows: Sequence[Sequence[Any]]) -> None:

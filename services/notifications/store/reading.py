@@ -25,7 +25,7 @@ ATTEMPTS = "SELECT number, outcome, status, latency_ms, body, at FROM attempt WH
 NOTICE = """
 SELECT d.id, d.event_id, n.event_type, d.organisation, n.occurred_at, d.patient_id, d.encounter_id, n.transition_id,
        d.retracts, n.amends, d.bases, d.body, n.encounter, n.task,
-       n.event_recorded_at, n.late
+       n.event_recorded_at, n.late, n.details
 FROM delivery d JOIN notice n USING (event_id) WHERE d.id = $1
 """
 SUPPRESSED = """

@@ -7,10 +7,14 @@ from standardwebhooks import Webhook
 
 from services.notifications.signing import shown
 from shared.events.encounters import AdmissionCancelled, DischargeCancelled, EncounterUpdated
+from shared.events.followups import AppointmentBooked, AppointmentCancelled
 from shared.events.people import EncounterStatus
+from shared.events.plans import PlanActivated
+from shared.events.referrals import ReferralCancelled, ReferralRequested
 from tests.integration.notifications.house import House
 from tests.integration.notifications.recipients import recipient
 from tests.support.story import running
+from tests.unit.notifications.coordinated import Coordinated
 from tests.unit.notifications.stories import Stay, merged
 
 
@@ -66,6 +70,38 @@ async def test_news_of_two_days_ago_is_told_as_late(house: House) -> None:
             "SELECT convert_from(value, 'UTF8') AS value FROM outbox WHERE topic LIKE 'care.notif%'"
         )
         assert all('"late":true' in row["value"] for row in told)
+
+
+async def test_a_referral_reaches_both_sides_and_its_cancel_follows(house: House) -> None:
+    async with recipient() as primary, recipient() as nursing, running(house.deliverer().run):
+        await house.register("primary", primary.url)
+        await house.register("nursing", nursing.url, body="thin")
+        asked = Coordinated()
+        requested = asked.referral(ReferralRequested, performer="nursing")
+        await house.hear(requested)
+        await house.become("delivered", "delivered")
+        assert primary.got[0].body["referral"]["service"] == "Cardiology"
+        assert primary.got[0].body["bases"] == ["requester"]
+        assert "referral" not in nursing.got[0].body
+        await house.hear(asked.referral(ReferralCancelled, performer="nursing"))
+        await house.become("retracted", "retracted", "delivered", "delivered")
+        assert primary.got[1].body["retracts"] == nursing.got[1].body["retracts"] == [str(requested.id)]
+
+
+async def test_plans_and_appointments_reach_those_alone_who_chose_them(house: House) -> None:
+    async with recipient() as primary, recipient() as exchange, running(house.deliverer().run):
+        await house.register("primary", primary.url)
+        await house.hear(Coordinated().plan(), Coordinated().appointment(AppointmentBooked))
+        assert await house.rows("SELECT event_id FROM notice") == []
+        await house.register("exchange", exchange.url, event_types=[PlanActivated.TYPE, AppointmentBooked.TYPE])
+        visit = Coordinated()
+        await house.hear(Coordinated().plan(), visit.appointment(AppointmentBooked))
+        await house.become("delivered", "delivered")
+        await house.hear(visit.appointment(AppointmentCancelled))
+        await house.become("delivered", "retracted", "delivered")
+        assert exchange.got[0].body["plan"]["activities"][0]["title"] == "Call the patient"
+        assert primary.got == []
+        assert await house.rows("SELECT reason FROM suppression") == []
 
 
 async def test_a_thin_notice_holds_ids_only(house: House) -> None:

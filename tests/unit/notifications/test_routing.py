@@ -4,7 +4,8 @@ from datetime import date
 
 import pytest
 
-from services.notifications.announcing import Announcement, announcement_of
+from services.notifications.announcement import Announcement
+from services.notifications.announcing import announcement_of
 from services.notifications.directory import Directory, Membership, Spell
 from services.notifications.routing import who_must_know
 from shared.events import AnyEvent
