@@ -9,7 +9,7 @@ from services.careplan.merging import merge_patients
 from services.careplan.plan import follow
 from services.careplan.store import KeptVersion
 from shared.events import AnyEvent
-from shared.events.transitions import TaskFact, TransitionFact, TransitionsPatientMerged
+from shared.events.transitions import ReadmissionWithdrawn, TaskFact, TransitionFact, TransitionsPatientMerged
 from shared.postgres import Transaction
 
 SYSTEM = "careplan"
@@ -36,11 +36,14 @@ async def follow_transitions(tx: Transaction, events: Sequence[AnyEvent], catalo
         return
     transitions = {fact.transition.id for fact in facts}
     survivors = await tx.lock({e.subject for e in events} | {fact.transition.patient.id for fact in facts})
+    # Whom it holds may be another patient's by now.
+    transitions |= {fact.earlier_transition_id for fact in facts if isinstance(fact, ReadmissionWithdrawn)}
     courses = await store.courses(tx.connection, transitions, set(survivors.values()))
     # A transition that moved to another patient is still kept under the one it was said of first.
     elsewhere = {c.transition.patient.id for c in courses.values()} - set(survivors.values())
     if elsewhere:
         await tx.lock(elsewhere)
+        courses = await store.courses(tx.connection, transitions, set(survivors.values()))
     followed = follow(courses, events, catalogue, survivors)
     await store.save(tx.connection, [followed.courses[key] for key in sorted(followed.changed)])
     kept = [KeptVersion(plan=v.plan, reason=v.reason, actor=SYSTEM, event_id=v.draft.id) for v in followed.versions]

@@ -19,6 +19,7 @@ from shared.events.plans import (
 )
 from shared.events.transitions import (
     ReadmissionDetected,
+    ReadmissionWithdrawn,
     TaskFact,
     Transition,
     TransitionClosed,
@@ -108,10 +109,14 @@ def _hear(courses: Courses, event: AnyEvent, catalogue: Catalogue, survivors: Su
         course = _changed(course, replaces=_latest(superseded))
         yield from ((_changed(c, superseded_by=transition.id), "superseded at the next discharge") for c in superseded)
     revoked = course.transition.status is TransitionStatus.REVOKED
-    if isinstance(fact, ReadmissionDetected) and not revoked:
+    # A stay that moved to another patient is told on both patients' streams, in any order: the later version holds.
+    if isinstance(fact, ReadmissionDetected) and not revoked and transition.version >= before.transition.version:
         held = [c for c in others if _is_suspended_by(c, fact)]
         yield from ((_changed(c, held_by=transition.id), "readmission") for c in held)
         course = _changed(course, held_by=transition.id) if _is_suspended_by(course, fact) else course
+    if isinstance(fact, ReadmissionWithdrawn) and transition.version >= before.transition.version:
+        held = [c for c in courses.values() if c.held_by == transition.id and _is_earlier(c, fact)]
+        yield from ((_no_longer_superseded(_changed(c, held_by=None)), "readmission withdrawn") for c in held)
     if revoked:
         yield from ((_released(c), "readmission revoked") for c in others if _is_bound_by(c, transition.id))
     if course != courses.get(transition.id):
@@ -126,7 +131,11 @@ def _of_survivor(transition: Transition, survivors: Survivors) -> Transition:
 
 
 def _is_suspended_by(course: Course, fact: ReadmissionDetected) -> bool:
-    return course.held_by is None and course.transition.encounter_id == fact.earlier_encounter_id
+    return course.held_by is None and _is_earlier(course, fact)
+
+
+def _is_earlier(course: Course, fact: ReadmissionDetected | ReadmissionWithdrawn) -> bool:
+    return course.transition.encounter_id == fact.earlier_encounter_id
 
 
 def _with_transition(course: Course, transition: Transition, fact: TransitionFact, catalogue: Catalogue) -> Course:
@@ -137,6 +146,7 @@ def _with_transition(course: Course, transition: Transition, fact: TransitionFac
         fact.reason == ADMITTED_AGAIN if isinstance(fact, TransitionClosed) else course.is_suspended
     )
     course = course.model_copy(update={"transition": transition, "is_suspended": suspended})
+    course = _no_longer_superseded(course)
     is_planned = transition.status is TransitionStatus.FOLLOWING or (is_closed and died(transition))
     if transition.historical or not is_planned:
         return course
@@ -167,6 +177,11 @@ def _changed(course: Course, **update: UUID | None) -> Course:
 
 def _released(course: Course) -> Course:
     return course.model_copy(update={"held_by": None, "superseded_by": None})
+
+
+def _no_longer_superseded(course: Course) -> Course:
+    """Another plan takes the place only of one that a return to hospital holds: without the return both go on."""
+    return course if course.is_held else _changed(course, superseded_by=None)
 
 
 def _latest(courses: Iterable[Course]) -> UUID | None:

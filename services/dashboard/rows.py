@@ -20,6 +20,7 @@ from shared.events.people import Disposition, Location, PatientSummary
 from shared.events.plans import PlanFact, PlansPatientMerged
 from shared.events.transitions import (
     ReadmissionDetected,
+    ReadmissionWithdrawn,
     Task,
     TaskFact,
     Transition,
@@ -30,6 +31,8 @@ from shared.events.transitions import (
 
 Row = dict[str, Any]
 NOWHERE = Location()
+# In place of the days after which a patient came back, where that was told and does not hold.
+NO_READMISSION = 0
 
 
 @dataclass
@@ -93,6 +96,8 @@ class Changes:
         row["reason"] = fact.reason or row["reason"]
         if isinstance(fact, ReadmissionDetected):
             row["readmission_days"] = fact.days
+        if isinstance(fact, ReadmissionWithdrawn):
+            row["readmission_days"] = NO_READMISSION
         if isinstance(fact, TransitionSnapshot):
             for task in fact.tasks:
                 self._task(task, fact.transition.id, event, None)

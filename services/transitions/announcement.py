@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
+from uuid import UUID
 
-from services.transitions.followed import Followed
+from services.transitions.followed import Followed, transition_id
 from services.transitions.task import Obligation, Why
 from shared.events import AnyEvent, Draft
 from shared.events.transitions import (
     ReadmissionDetected,
+    ReadmissionWithdrawn,
     TaskCancelled,
     TaskChanged,
     TaskClaimed,
@@ -78,6 +80,10 @@ def _changes(before: Followed | None, after: Followed, cause: Cause, why: Why) -
     closes = status is TransitionStatus.CLOSED and (before is None or before.transition.status is not status)
     if before is None or before.transition != after.transition:
         yield from _said_first(before, after, cause, why, closes=closes)
+    withdrawn = _withdrawn(before, after)
+    if withdrawn is not None:
+        ids: dict[str, Any] = {"earlier_encounter_id": withdrawn, "earlier_transition_id": transition_id(withdrawn)}
+        yield _say(ReadmissionWithdrawn, after, cause, **ids)
     if after.readmission and (before is None or before.readmission != after.readmission):
         earlier, days = after.readmission.earlier_encounter_id, after.readmission.days
         yield _say(ReadmissionDetected, after, cause, earlier_encounter_id=earlier, days=days)
@@ -86,6 +92,12 @@ def _changes(before: Followed | None, after: Followed, cause: Cause, why: Why) -
         yield from _task_changes(known.get(obligation.task.id), obligation, after.transition, cause)
     if closes:
         yield _say(TransitionClosed, after, cause)
+
+
+def _withdrawn(before: Followed | None, after: Followed) -> UUID | None:
+    """The earlier stay that this one was told to be a readmission after, and is not."""
+    told = before.readmission.earlier_encounter_id if before and before.readmission else None
+    return None if after.readmission and after.readmission.earlier_encounter_id == told else told
 
 
 def _said_first(before: Followed | None, after: Followed, cause: Cause, why: Why, *, closes: bool) -> Iterator[Draft]:

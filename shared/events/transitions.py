@@ -116,6 +116,14 @@ class ReadmissionDetected(TransitionFact):
     days: int
 
 
+class ReadmissionWithdrawn(TransitionFact):
+    """What was told as a readmission after that earlier stay is none: the stay was corrected, moved or cancelled."""
+
+    TYPE = "care.transition.readmission-withdrawn.v1"
+    earlier_encounter_id: UUID
+    earlier_transition_id: UUID
+
+
 class Task(Part):
     """One obligation of a transition. `due_at` is None while what anchors it has not happened.
 
@@ -209,6 +217,7 @@ TRANSITION_FACTS: tuple[type[Fact], ...] = (
     TransitionRevoked,
     TransitionSnapshot,
     ReadmissionDetected,
+    ReadmissionWithdrawn,
     TaskCreated,
     TaskChanged,
     TaskClaimed,

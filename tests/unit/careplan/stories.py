@@ -19,6 +19,7 @@ from shared.events.people import (
 from shared.events.transitions import (
     ProtocolReference,
     ReadmissionDetected,
+    ReadmissionWithdrawn,
     Task,
     TaskChanged,
     TaskCompleted,
@@ -127,6 +128,15 @@ class Stay:
     def readmission_of(self, earlier: "Stay") -> AnyEvent:
         fact = ReadmissionDetected(
             transition=self.transition(next(self._version)), earlier_encounter_id=earlier.encounter_id, days=9
+        )
+        return self._event(fact)
+
+    def no_readmission_of(self, earlier: "Stay") -> AnyEvent:
+        transition = self.transition(next(self._version))
+        fact = ReadmissionWithdrawn(
+            transition=transition,
+            earlier_encounter_id=earlier.encounter_id,
+            earlier_transition_id=earlier.transition_id,
         )
         return self._event(fact)
 

@@ -10,28 +10,28 @@ from services.careplan.course import Course
 from services.careplan.plan import follow
 from shared.events import AnyEvent
 from shared.events.plans import CarePlan
-from shared.events.transitions import TaskStatus, TransitionStatus
-from tests.unit.careplan.stories import Stay
+from shared.events.transitions import ReadmissionDetected, ReadmissionWithdrawn, TaskStatus, TransitionStatus
+from tests.unit.careplan.stories import Stay, named
 from tests.unit.careplan.test_plan import CATALOGUE
 
 CODES = ("contact", "visit", "medication-reconciliation", "something-else")
 STATUSES = (TransitionStatus.FOLLOWING, TransitionStatus.ON_HOLD, TransitionStatus.CLOSED, TransitionStatus.REVOKED)
-Move = tuple[int, TransitionStatus | tuple[str, TaskStatus] | None]
+Move = tuple[int, TransitionStatus | tuple[str, TaskStatus] | bool]
 
 
 @st.composite
 def streams(draw: st.DrawFn) -> list[AnyEvent]:
-    """Two stays of one patient, moving in turn; the second may be told as a readmission of the first."""
+    """Two stays of one patient, moving in turn; the second may be told as a readmission of the first, or as none."""
     stays = [Stay("one"), Stay("two", disposition="03")]
     events = [stay.opened() for stay in stays]
     tasks = st.tuples(st.sampled_from(CODES), st.sampled_from(list(TaskStatus)))
-    moves: st.SearchStrategy[Move] = st.tuples(st.integers(0, 1), st.sampled_from(STATUSES) | tasks | st.none())
+    moves: st.SearchStrategy[Move] = st.tuples(st.integers(0, 1), st.sampled_from(STATUSES) | tasks | st.booleans())
     for which, what in draw(st.lists(moves, max_size=25)):
         stay = stays[which]
         if isinstance(what, TransitionStatus):
             events.append(stay.becomes(what))
-        elif what is None:
-            events.append(stays[1].readmission_of(stays[0]))
+        elif isinstance(what, bool):
+            events.append((stays[1].readmission_of if what else stays[1].no_readmission_of)(stays[0]))
         else:
             code, status = what
             events.append(stay.task(code, status))
@@ -73,3 +73,15 @@ def test_versions_count_up_and_no_two_neighbours_say_the_same(events: list[AnyEv
         plans = [v.plan for v in told if v.plan.id == plan_id]
         assert [plan.version for plan in plans] == list(range(1, len(plans) + 1))
         assert all(a.model_copy(update={"version": b.version}) != b for a, b in pairwise(plans))
+
+
+@given(streams())
+@settings(max_examples=100, deadline=None)
+def test_a_withdrawn_readmission_holds_no_plan(events: list[AnyEvent]) -> None:
+    first, second = named("one-transition"), named("two-transition")
+    told = [e.fact for e in events if isinstance(e.fact, ReadmissionDetected | ReadmissionWithdrawn)]
+    course = follow({}, events, CATALOGUE).courses[first]
+    if not told or isinstance(told[-1], ReadmissionWithdrawn):
+        assert course.held_by is None
+        assert course.superseded_by is None or course.is_suspended
+    assert course.held_by in {None, second}

@@ -7,7 +7,10 @@ import pytest
 from services.careplan.course import Course
 from services.careplan.plan import follow
 from shared.events import AnyEvent, Draft, Event
+from shared.events.people import EncounterClass
 from shared.events.plans import CarePlan, PlanStatus
+from shared.events.transitions import TransitionStatus
+from tests.unit.careplan.stories import Stay
 from tests.unit.careplan.test_plan import CATALOGUE
 from tests.unit.transitions.stays import StayTold, Ward, contact
 
@@ -116,6 +119,37 @@ def test_a_readmission_that_never_was_gives_the_plan_back() -> None:
     office = Office().hear(first.admit("2026-03-02 10:00"), first.discharge("2026-03-06 15:00"))
     office.hear(second.admit("2026-03-07 08:00"), second.cancel("2026-03-07 09:00"))
     assert office.plan(first).status is PlanStatus.ACTIVE
+
+
+def test_a_readmission_that_was_an_observation_gives_the_plan_back() -> None:
+    first, second = StayTold(), StayTold()
+    office = Office().hear(first.admit("2026-03-02 10:00"), first.discharge("2026-03-06 15:00"))
+    office.hear(second.admit("2026-03-15 08:00"))
+    assert office.plan(first).status is PlanStatus.ON_HOLD
+    office.hear(second.change_class("2026-03-15 10:00", EncounterClass.OBSERVATION))
+    assert office.ward.of(second).transition.status is not TransitionStatus.REVOKED
+    assert office.plan(first).status is PlanStatus.ACTIVE
+
+
+def test_one_that_was_an_observation_after_all_leaves_both_plans_standing() -> None:
+    first, second = StayTold(), StayTold()
+    office = Office().hear(first.admit("2026-03-02 10:00"), first.discharge("2026-03-06 15:00"))
+    office.hear(second.admit("2026-03-15 08:00"), second.discharge("2026-03-18 12:00"))
+    assert office.plan(first).status is PlanStatus.REVOKED
+    office.hear(second.change_class("2026-03-18 13:00", EncounterClass.OBSERVATION))
+    assert office.plan(first).status is PlanStatus.ACTIVE
+
+
+def test_a_stay_of_another_patient_holds_no_plan_even_where_that_is_heard_first() -> None:
+    earlier, later = Stay("one"), Stay("two")
+    events = [earlier.opened(), earlier.discharged(), later.opened(), later.readmission_of(earlier)]
+    later.patient = "p2"
+    *before, detected = events
+    withdrawn = later.no_readmission_of(earlier)
+    for order in ([detected, withdrawn], [withdrawn, detected]):
+        course = follow({}, [*before, *order], CATALOGUE).courses[earlier.transition_id]
+        assert course.plan is not None
+        assert (course.held_by, course.plan.status) == (None, PlanStatus.ACTIVE)
 
 
 def test_a_death_in_hospital_leaves_the_bereavement_plan() -> None:
