@@ -1,7 +1,9 @@
-"""Loops that last as long as their process: one that ends by itself must not do so unseen."""
+"""Loops that last as long as their process: one ends when it is told to, surely, and never unseen by itself."""
 
 import asyncio
 from collections.abc import Awaitable
+
+AGAIN_S = 1.0
 
 
 class EndedByItselfError(RuntimeError):
@@ -12,14 +14,22 @@ async def lasting(work: Awaitable[None]) -> None:
     """Awaits work that only a cancellation from here may end. Raises EndedByItselfError when it ends otherwise.
 
     A task group takes no notice of a task that was cancelled, and a library that gives up a future cancels whoever
-    awaits it: the loop would be gone, and all else would look well.
+    awaits it: the loop would be gone, and all else would look well. The other way round a task group cancels only once,
+    and a database or broker that goes away at that moment turns the cancellation into an error of its own, after which
+    the loop would go on for ever: so it is cancelled again until it ends.
     """
-    task = asyncio.current_task()
-    try:
-        await work
-    except asyncio.CancelledError:
-        if task is None or task.cancelling():
-            raise
-        raise EndedByItselfError("a cancellation that nobody asked for") from None
-    if task is None or not task.cancelling():
-        raise EndedByItselfError("it returned")
+    inner = asyncio.ensure_future(work)
+    told = False
+    while not inner.done():
+        try:
+            await asyncio.wait({inner}, timeout=AGAIN_S if told else None)
+        except asyncio.CancelledError:
+            told = True
+        if told:
+            inner.cancel()
+    error = None if inner.cancelled() else inner.exception()
+    if told:
+        raise asyncio.CancelledError
+    if error:
+        raise error
+    raise EndedByItselfError("a cancellation that nobody asked for" if inner.cancelled() else "it returned")
