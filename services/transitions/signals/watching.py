@@ -18,6 +18,7 @@ from shared.telemetry import log
 CHECK_S = 2.0
 # Intake counts every feed every minute, zeros too: this long without a word is no quiet night.
 DEAF_S = 300.0
+STOP_S = 3.0
 
 
 class DeafError(RuntimeError):
@@ -36,7 +37,8 @@ async def run_faust(listening: Listening, kafka: KafkaSettings) -> None:
             await asyncio.sleep(CHECK_S)
             check(listening, await current_log_id(kafka), log_is)
     finally:
-        await app.stop()
+        stopping = asyncio.ensure_future(app.stop())
+        await asyncio.wait({stopping}, timeout=STOP_S)  # without its broker it would never end
 
 
 def check(listening: Listening, log_now: str | None, log_was: str) -> None:
