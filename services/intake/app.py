@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
+from functools import partial, wraps
+from typing import Any
 
 import asyncpg
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 
 from services.intake import idempotency, operating
 from services.intake.api import messages_router, patients_router
@@ -45,90 +46,105 @@ from shared.telemetry import log
 MAINTAIN_EVERY_S = 3600.0
 
 
-async def build(settings: Settings) -> tuple[FastAPI, list[Callable[[], Awaitable[None]]]]:
+Background = Callable[[], Awaitable[None]]
+
+
+class Parts:
+    """What intake is put together of, each made once."""
+
+    def __init__(self, settings: Settings, database: Database, feeds: FeedBook) -> None:
+        self.settings, self.database, self.feeds = settings, database, feeds
+        self.seal = Seal(settings.raw_key_bytes)
+        self.reception = Reception(database, self.seal)
+        self.listener = Listener(settings.mllp, feeds, self.reception)
+        self.corrector = Corrector(database, feeds, self.seal)
+        self.runs = ReplayRuns(database, self.corrector, self.reception)
+        self.files = IncomingFiles(database, feeds, self.reception, self.seal)
+        identity = settings.identity
+        self.matching = Matching(database, read_weights(identity.weights_file), auto_link=identity.auto_link)
+        self.relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
+        # Intake hears nothing but requests to publish again.
+        self.consumer = Consumer(
+            database=database, kafka=settings.kafka, name="intake", handlers={}, instance=settings.instance
+        )
+
+    async def store_takes_messages(self) -> None:
+        if self.reception.store_failures:
+            raise NotReadyError("messages cannot be stored now")
+
+
+async def build(settings: Settings) -> tuple[FastAPI, list[Background]]:
     """The HTTP application and what runs beside it: listener with group commit, relay, counting, maintenance.
 
     Raises BrokenFeedsError, OSError or asyncpg.PostgresError when feeds or database can't be used.
     """
     feeds = FeedBook(settings.feeds_file, read_feeds_file(settings.feeds_file))
-    database = await open_database("intake", settings.postgres)
-    seal = Seal(settings.raw_key_bytes)
-    reception = Reception(database, seal)
-    corrector = Corrector(database, feeds, seal)
-    runs = ReplayRuns(database, corrector, reception)
-    release = Release(database, corrector, reception)
-    identity = settings.identity
-    matching = Matching(database, read_weights(identity.weights_file), auto_link=identity.auto_link)
-    files = IncomingFiles(database, feeds, reception, seal)
-    listener = Listener(settings.mllp, feeds, reception)
-    relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
-    # Intake hears nothing but requests to publish again.
-    consumer = Consumer(database=database, kafka=settings.kafka, name="intake", handlers={}, instance=settings.instance)
-
-    async def store_takes_messages() -> None:
-        if reception.store_failures:
-            raise NotReadyError("messages cannot be stored now")
-
+    parts = Parts(settings, await open_database("intake", settings.postgres), feeds)
     app = create_app(
         "intake",
-        database=database,
+        database=parts.database,
         settings=settings.http,
-        routers=[
-            messages_router(feeds, reception),
-            log_router(database, feeds, seal),
-            replay_router(database, corrector, reception, runs),
-            feeds_router(database, feeds),
-            identity_router(database, feeds, reception, seal),
-            match_router(database, feeds, matching.weights),
-            patients_router(database),
-            fhir_router(feeds, reception),
-            events_router(database, feeds, reception),
-            trials_router(feeds),
-            files_router(database, feeds, files),
-            operations_router(
-                database,
-                consumer=consumer,
-                relay=relay,
-                snapshot=operating.tell_open_stays,
-                own_hops=operating.held_hop,
-            ),
-        ],
-        ready=[Check("store", store_takes_messages)],
+        routers=_routers(parts),
+        ready=[Check("store", parts.store_takes_messages)],
         body_limits={"/fhir/": BUNDLE_BYTES, "/trials/": FILE_BYTES, "/files": settings.files.max_bytes},
     )
-    app.state.listener, app.state.database = listener, database
+    app.state.listener, app.state.database = parts.listener, parts.database
+    return app, _background(parts)
 
-    async def take_in() -> None:
-        await receive(listener, reception)
 
-    async def maintain() -> None:
-        await keep_partitions(database, timedelta(days=settings.messages_kept_days))
+def _routers(parts: Parts) -> list[APIRouter]:
+    database, feeds, reception, seal = parts.database, parts.feeds, parts.reception, parts.seal
+    return [
+        messages_router(feeds, reception),
+        log_router(database, feeds, seal),
+        replay_router(database, parts.corrector, reception, parts.runs),
+        feeds_router(database, feeds),
+        identity_router(database, feeds, reception, seal),
+        match_router(database, feeds, parts.matching.weights),
+        patients_router(database),
+        fhir_router(feeds, reception),
+        events_router(database, feeds, reception),
+        trials_router(feeds),
+        files_router(database, feeds, parts.files),
+        operations_router(
+            database,
+            consumer=parts.consumer,
+            relay=parts.relay,
+            snapshot=operating.tell_open_stays,
+            own_hops=operating.held_hop,
+        ),
+    ]
 
-    async def keep_unknown() -> None:
-        await keep_unknown_codes(database, feeds.unknown)
 
-    watching = []
-    if settings.files.folder:
-        watching.append(WatchedFolder(settings.files, settings.files.folder, files, database).run)
-    counting = Counting(database, feeds)
-
-    async def match() -> None:
-        await matching.run(partial(link_certain, database))
-
-    return app, [
-        take_in,
-        relay.run,
-        consumer.run,
-        counting.run,
-        maintain,
+def _background(parts: Parts) -> list[Background]:
+    """What runs beside HTTP, until the service ends."""
+    settings, database, feeds = parts.settings, parts.database, parts.feeds
+    folder = settings.files.folder
+    watching = [WatchedFolder(settings.files, folder, parts.files, database).run] if folder else []
+    return [
+        _named(receive, parts.listener, parts.reception),
+        parts.relay.run,
+        parts.consumer.run,
+        Counting(database, feeds).run,
+        _named(keep_partitions, database, timedelta(days=settings.messages_kept_days)),
         feeds.watch,
-        keep_unknown,
-        runs.run,
-        release.run,
-        match,
-        files.run,
+        _named(keep_unknown_codes, database, feeds.unknown),
+        parts.runs.run,
+        Release(database, parts.corrector, parts.reception).run,
+        _named(parts.matching.run, partial(link_certain, database)),
+        parts.files.run,
         *watching,
     ]
+
+
+def _named(work: Callable[..., Awaitable[None]], *arguments: Any) -> Background:
+    """The work with its arguments, under its own name: failures are told by it."""
+
+    @wraps(work)
+    async def run() -> None:
+        await work(*arguments)
+
+    return run
 
 
 async def receive(listener: Listener, reception: Reception) -> None:
