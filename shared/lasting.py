@@ -10,23 +10,23 @@ class EndedByItselfError(RuntimeError):
     """A loop ended that nobody had told to end."""
 
 
-async def lasting(work: Awaitable[None]) -> None:
+async def lasting(work: Awaitable[None], again_s: float = AGAIN_S) -> None:
     """Awaits work that only a cancellation from here may end. Raises EndedByItselfError when it ends otherwise.
 
     A task group takes no notice of a task that was cancelled, and a library that gives up a future cancels whoever
     awaits it: the loop would be gone, and all else would look well. The other way round a task group cancels only once,
     and a database or broker that goes away at that moment turns the cancellation into an error of its own, after which
-    the loop would go on for ever: so it is cancelled again until it ends.
+    the loop would go on for ever: so it is cancelled again, `again_s` after the last time, until it ends.
     """
     inner = asyncio.ensure_future(work)
     told = False
     while not inner.done():
         try:
-            await asyncio.wait({inner}, timeout=AGAIN_S if told else None)
+            await asyncio.wait({inner}, timeout=again_s if told else None)
         except asyncio.CancelledError:
             told = True
         if told:
-            inner.cancel()
+            inner.cancel()  # work that is done takes no notice
     error = None if inner.cancelled() else inner.exception()
     if told:
         raise asyncio.CancelledError

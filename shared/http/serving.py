@@ -47,7 +47,7 @@ async def serve(app: FastAPI, settings: HttpSettings, *background: Background, p
     try:
         async with asyncio.TaskGroup() as group:
             work = [
-                group.create_task(_run(task, stopping), name=getattr(task, "__qualname__", "background"))
+                group.create_task(_run(task, stopping, patience), name=getattr(task, "__qualname__", "background"))
                 for task in background
             ]
             group.create_task(_stop_when_told(stopping, server, work, patience))
@@ -96,9 +96,9 @@ class _Server(uvicorn.Server):
         self._loop.call_soon_threadsafe(self._stopping.set)
 
 
-async def _run(task: Background, stopping: asyncio.Event) -> None:
+async def _run(task: Background, stopping: asyncio.Event, patience: float) -> None:
     try:
-        await lasting(task())
+        await lasting(task(), max(patience, 1.0))
     except EndedByItselfError:
         if not stopping.is_set():
             raise
