@@ -62,14 +62,18 @@ def sampled() -> list[bytes]:
     seed = secrets.randbelow(1_000_000)
     for planned in Schedule(SimulatorSettings(seed=seed, patients=100, stay_seconds=0.001, rate=1000)):
         stays.setdefault(planned.visit, []).append(planned)
-    chosen = next(stay for stay in stays.values() if stay[0].trigger == "A01" and _goes_home(stay[-1]))
+    chosen = next(stay for stay in stays.values() if stay[0].trigger == "A01" and _goes_home(stay))
     return [planned.payload for planned in chosen]
 
 
-def _goes_home(last: Any) -> bool:
-    """Who died or goes elsewhere has other tasks, or none."""
+def _goes_home(stay: list[Any]) -> bool:
+    """Whether the stay ends at home, its discharge never taken back. Who died or goes elsewhere has other tasks, or none;
+    and all of the stay happens within a second, in which a cancel counts as the last word.
+    """
+    last = stay[-1]
     visit = next((line for line in last.payload.split(b"\r") if line.startswith(b"PV1|")), b"").split(b"|")
-    return last.trigger == "A03" and len(visit) > DISPOSITION and visit[DISPOSITION] in HOME
+    taken_back = any(message.trigger == "A13" for message in stay)
+    return last.trigger == "A03" and not taken_back and len(visit) > DISPOSITION and visit[DISPOSITION] in HOME
 
 
 async def _send(found: stack.RunningStack, payloads: list[bytes], *, quiet: bool) -> list[dict[str, Any]]:
