@@ -69,8 +69,8 @@ def sampled() -> list[bytes]:
 def _goes_home(stay: list[Any]) -> bool:
     """Whether the stay ends at home, its discharge never taken back.
 
-    Who died or goes elsewhere has other tasks, or none; and all of it happens within a second, in which a cancel counts as
-    the last word.
+    Who died or goes elsewhere has other tasks, or none; and all of it happens within a second, in which a cancel
+    counts as the last word.
     """
     last = stay[-1]
     visit = next((line for line in last.payload.split(b"\r") if line.startswith(b"PV1|")), b"").split(b"|")
