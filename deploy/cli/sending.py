@@ -3,6 +3,7 @@
 import asyncio
 import re
 import secrets
+import ssl
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -31,19 +32,42 @@ def send(
         Path | None, typer.Argument(help="HL7 v2, one or more messages.", exists=True, dir_okay=False)
     ] = None,
     sample: Annotated[bool, typer.Option("--sample", help="A patient admitted and discharged just now.")] = False,
+    tls_ca: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="PEM file: send over TLS, to a listener of this CA."),
+    ] = None,
+    tls_certificate: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="PEM file: the client certificate to show.")
+    ] = None,
+    tls_key: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="PEM file of its key, where that stands apart.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Send messages over MLLP; print the acknowledgement and the effects, or why there are none."""
     if (file is None) != sample:
         fail("give a FILE or --sample", 2)
+    tls = _tls(tls_ca, tls_certificate, tls_key)
     payloads = split(file.read_bytes()) if file else sampled()
     if not payloads:
         fail(f"{file} holds no message: none begins with MSH", 2)
-    results = stack.run(_send(stack.find(), payloads, quiet=as_json))
+    results = stack.run(_send(stack.find(), payloads, tls, quiet=as_json))
     if as_json:
         print_json(results)
     if not all(result["ack"] in {"AA", "CA"} for result in results):
         raise typer.Exit(1)
+
+
+def _tls(ca: Path | None, certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+    """None: in the clear. Ends the command where the files do not go together."""
+    if ca is None and (certificate or key):
+        fail("--tls-certificate and --tls-key go with --tls-ca", 2)
+    if certificate is None and key:
+        fail("--tls-key goes with --tls-certificate", 2)
+    try:
+        return MllpTarget.mutual_tls(ca, certificate, key) if ca else None
+    except ssl.SSLError as error:
+        fail(f"the TLS files can't be used: {error.reason or 'no PEM'}", 2)
 
 
 def split(content: bytes) -> list[bytes]:
@@ -78,8 +102,10 @@ def _goes_home(stay: list[Any]) -> bool:
     return last.trigger == "A03" and not taken_back and len(visit) > DISPOSITION and visit[DISPOSITION] in HOME
 
 
-async def _send(found: stack.RunningStack, payloads: list[bytes], *, quiet: bool) -> list[dict[str, Any]]:
-    connection = MllpClient(MllpTarget(*found.mllp))
+async def _send(
+    found: stack.RunningStack, payloads: list[bytes], tls: ssl.SSLContext | None, *, quiet: bool
+) -> list[dict[str, Any]]:
+    connection = MllpClient(MllpTarget(*found.mllp, tls))
     results = []
     async with found.operations() as operations:
         for payload in payloads:

@@ -51,8 +51,10 @@ def _add_looking(router: APIRouter, database: Database, book: FeedBook) -> None:
 
     @router.get("/feeds/{feed}/unknown-codes")
     async def unknown_codes(feed: FeedName, _caller: Looker) -> dict[str, Any]:
-        """What this feed sent and no map knows, by field, the most frequent first."""
+        """What this feed sent and no map knows, by field, the most frequent first. 404 for a feed never heard of."""
         async with database.pool.acquire() as connection:
+            if feed not in {known.name for known in book.feeds} and not await log_store.has_sent(connection, feed):
+                raise Problem(404, "There is no such feed", "Neither configured, nor heard of.", slug="unknown-feed")
             return {"items": await unknown_store.of_feed(connection, feed)}
 
 

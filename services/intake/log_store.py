@@ -27,6 +27,9 @@ SELECT feed, max(received_at) AS last_received_at, count(*) AS messages,
        count(*) FILTER (WHERE outcome = 'held') AS held, count(*) FILTER (WHERE outcome = 'rejected') AS rejected
 FROM message WHERE id >= first_id(now() - interval '24 hours') GROUP BY feed ORDER BY feed
 """
+HAS_SENT = """
+SELECT EXISTS (SELECT 1 FROM message WHERE feed = $1) OR EXISTS (SELECT 1 FROM unknown_code WHERE feed = $1)
+"""
 HELD_COUNTS = """
 SELECT reason, feed, count(*) AS count, min(received_at) AS oldest
 FROM message WHERE outcome = 'held' GROUP BY reason, feed ORDER BY count DESC, reason, feed
@@ -124,6 +127,12 @@ async def skip(
 async def feed_counts(connection: "Connection") -> dict[str, dict[str, Any]]:
     """Per feed that sent something in the last 24 hours."""
     return {row["feed"]: dict(row) for row in await connection.fetch(FEEDS)}
+
+
+async def has_sent(connection: "Connection", feed: str) -> bool:
+    """Whether anything of it is still known, configured or not."""
+    found: bool = await connection.fetchval(HAS_SENT, feed)
+    return found
 
 
 async def survivor_of(connection: "Connection", patient_id: str) -> str:

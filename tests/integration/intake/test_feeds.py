@@ -116,6 +116,14 @@ async def test_unknown_codes_are_counted_and_no_message_is_refused(
     assert [message[1] for message in await intake.log()] == ["accepted"] * 3
 
 
+async def test_a_feed_that_nobody_has_heard_of_is_not_found(client: Client, intake: Intake) -> None:
+    assert (await client.ask("GET", "/feeds/north/unknown-codes", Role.OPS)).body == {"items": []}
+    missing = await client.ask("GET", "/feeds/nroth/unknown-codes", Role.OPS)
+    assert (missing.status, missing.body["type"]) == (404, "urn:handoff:problem:unknown-feed")
+    await (await intake.sender()).send(adt("A01", facility="NOWHERE"))
+    assert (await client.ask("GET", "/feeds/default/unknown-codes", Role.OPS)).status == 200
+
+
 async def test_feeds_are_listed_with_what_they_sent(client: Client, intake: Intake) -> None:
     sender = await intake.sender()
     await sender.send(adt("A01"))

@@ -1,6 +1,10 @@
 """Mutual TLS with certificates made here: who may send on which feed."""
 
+import asyncio
+import json
+import os
 import ssl
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,8 +18,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from services.intake.feeds import Feeds
+from shared.http import Role
 from shared.mllp import MllpClient, MllpTarget, NoAckError
+from tests.integration.http.running import issuing, service
 from tests.integration.intake.conftest import Intake, StartIntake, until
+from tests.integration.intake.routers import message_routers
 from tests.unit.intake.messages import adt
 
 
@@ -96,6 +103,7 @@ class Hospitals:
     general: Issued
     lakeside: Issued
     stranger: Issued
+    authority: Path
 
 
 @pytest.fixture
@@ -120,7 +128,7 @@ async def hospitals(start_intake: StartIntake, tmp_path: Path) -> Hospitals:
         return MllpClient(MllpTarget("127.0.0.1", intake.listener.port, context, answer_s=5.0))
 
     stranger = Authority.found(tmp_path, "other-ca").issue("CN=adt,O=General Hospital")
-    return Hospitals(intake, client, general, lakeside, stranger)
+    return Hospitals(intake, client, general, lakeside, stranger, ca.certificate)
 
 
 @pytest.mark.parametrize(
@@ -161,3 +169,37 @@ async def test_a_feed_that_is_bound_takes_nothing_in_the_clear(start_intake: Sta
 
 async def _refused(intake: Intake) -> bool:
     return await intake.log() == [("A01", "rejected", "sender-not-certified")]
+
+
+async def test_the_command_sends_over_tls_with_a_certificate(hospitals: Hospitals, tmp_path: Path) -> None:
+    file = tmp_path / "unsupported.hl7"
+    file.write_bytes(adt("A99"))
+    shown = ["--tls-certificate", str(hospitals.general.certificate), "--tls-key", str(hospitals.general.key)]
+    async with (
+        issuing(tmp_path / "issuer") as (_, tokens),
+        service(tokens, message_routers(hospitals.intake), database=hospitals.intake.database) as api,
+    ):
+        where = {
+            "HANDOFF_URL_INTAKE": api.url,
+            "HANDOFF_TOKEN": tokens.of(Role.ADMIN),
+            "HANDOFF_MLLP": f"127.0.0.1:{hospitals.intake.listener.port}",
+            "HANDOFF_RUN_FOLDER": str(tmp_path / "run"),
+        }
+        ca = ["--tls-ca", str(hospitals.authority)]
+        code, said, errors = await send(where, str(file), *ca, *shown)
+        assert code == 0, errors
+        [told] = json.loads(said)
+        assert (told["ack"], told["feed"], told["reason"]) == ("AA", "general-hospital", "unsupported-trigger")
+        assert (await send(where, str(file), *ca))[0] == 1
+        code, _, errors = await send(where, str(file), *shown)
+        assert (code, "go with --tls-ca" in errors) == (2, True)
+
+
+async def send(where: dict[str, str], *arguments: str) -> tuple[int | None, str, str]:
+    """Exit code, stdout and stderr of `handoff send`."""
+    done = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "deploy.cli", "send", "--json", *arguments, env={**os.environ, **where, "COLUMNS": "160"},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    output, errors = await done.communicate()
+    return done.returncode, output.decode(), errors.decode()
