@@ -13,6 +13,7 @@ from services.transitions.evidence import Evidence
 from services.transitions.evidence_details import about_of, details_of
 from services.transitions.followed import Followed
 from services.transitions.protocols import Library
+from services.transitions.staleness import is_stale, told_by_clock
 from services.transitions.store import tasklists, worklists
 from services.transitions.store.worklists import Place
 from services.transitions.task import NotAllowedError, Obligation, Why
@@ -26,11 +27,12 @@ Change = Callable[[Obligation, "Act"], Obligation]
 
 
 class StaleVersionError(Exception):
-    """Somebody else changed it in between; `version` is the current one."""
+    """Somebody else changed it in between; `version` is the current one, `now` says in words how it stands."""
 
-    def __init__(self, version: int) -> None:
+    def __init__(self, version: int, now: str | None = None) -> None:
         super().__init__("stale version")
         self.version = version
+        self.now = now
 
 
 class UnknownError(Exception):
@@ -63,8 +65,7 @@ async def act_on_task(
     obligation = _task_in(followed, task_id)
     if not await _is_first(tx, task_id, act):
         return obligation.task
-    if obligation.task.version != version:
-        raise StaleVersionError(obligation.task.version)
+    await _must_be_seen(tx, followed, obligation, version, change)
     changed = change(obligation, act)
     _prerequisites_done(followed, changed)
     if note is not None:
@@ -74,6 +75,26 @@ async def act_on_task(
     tasks = tuple(changed if o is obligation else o for o in followed.tasks)
     after = await _put(tx, cases, replace(followed, tasks=tasks), act.cause)
     return _task_in(after, task_id).task
+
+
+async def _must_be_seen(tx: Transaction, followed: Followed, obligation: Obligation, seen: int, change: Change) -> None:
+    """Raises StaleVersionError unless the person saw the task as it stands, but for levels told by the clock. Who
+    escalates decides on the level itself, and must have seen the last one told.
+    """
+    task = obligation.task
+    raised = task.version - seen
+    may_be_told = 0 < raised <= len(obligation.rule.ladder) + 1 and change is not escalated
+    latest = (
+        await tasklists.latest_changes(tx.connection, followed.transition.id, task.id, raised) if may_be_told else []
+    )
+    if is_stale(seen, task.version, told_by_clock(latest)):
+        raise StaleVersionError(task.version, _standing(task))
+
+
+def _standing(task: Task) -> str:
+    if task.status is TaskStatus.ACCEPTED:
+        return f"{task.owner} has claimed it"
+    return f"it is {task.status.value}"
 
 
 def _prerequisites_done(followed: Followed, changed: Obligation) -> None:

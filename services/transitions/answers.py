@@ -29,7 +29,8 @@ async def answered(acted: Awaitable[Answer]) -> Answer:
     except UnknownError:
         raise unknown() from None
     except StaleVersionError as stale:
-        raise Problem(409, "It has changed since you saw it", slug="stale-version", version=stale.version) from None
+        title = "It has changed since you saw it"
+        raise Problem(409, title, stale.now, slug="stale-version", version=stale.version) from None
     except NotAllowedError as refused:
         raise Problem(409, "That can't be done as it stands", str(refused), slug="not-as-it-stands") from None
 

@@ -14,6 +14,7 @@ from services.transitions.referrals.book import Book
 from services.transitions.referrals.referral import BY_PERSON, Deed, Referral
 from services.transitions.referrals.rules import LoopRules
 from services.transitions.referrals.states import WHO, Kind, Side
+from services.transitions.staleness import is_stale
 from services.transitions.store import worklists
 from services.transitions.task import NotAllowedError
 from shared.events import uuid7
@@ -69,7 +70,7 @@ async def take_step(tx: Transaction, rules: LoopRules, referral_id: UUID, act: A
     book, referral = await _open(tx, rules, referral_id, act)
     if not await _is_first(tx, referral_id, act):
         return referral
-    _must_be_seen(referral, step.version)
+    await _must_be_seen(tx, referral, step.version)
     if referral.is_held and WHO[step.kind] is Side.PERFORMER:
         raise NotAllowedError("it is a suspected duplicate and waits for a person's decision")
     if not referral.allows(step.kind):
@@ -88,7 +89,7 @@ async def reroute(
     made = book.find(new)
     if made is not None:
         return referral, made
-    _must_be_seen(referral, step.version)
+    await _must_be_seen(tx, referral, step.version)
     if not referral.allows(Kind.REROUTE):
         raise NotAllowedError(f"a referral that is {referral.state.value} can't be routed anew")
     ended = _deed(Kind.REROUTE, act, act.at, {"reason": step.said["reason"]})
@@ -113,7 +114,7 @@ async def decide_duplicate(tx: Transaction, rules: LoopRules, referral_id: UUID,
     book, referral = await _open(tx, rules, referral_id, act)
     if not await _is_first(tx, referral_id, act):
         return referral
-    _must_be_seen(referral, step.version)
+    await _must_be_seen(tx, referral, step.version)
     if not referral.is_held:
         raise NotAllowedError("it is not held as a suspected duplicate")
     if "duplicate_of" in step.said:
@@ -142,9 +143,11 @@ async def _must_be_same_patients(tx: Transaction, referral: Referral, existing: 
         raise NotAllowedError("the existing one is no other referral of this patient")
 
 
-def _must_be_seen(referral: Referral, version: int) -> None:
-    if referral.version != version:
-        raise StaleVersionError(referral.version)
+async def _must_be_seen(tx: Transaction, referral: Referral, seen: int) -> None:
+    """Raises StaleVersionError unless it was seen as it stands, but for levels told by the clock."""
+    told = await store.told_since(tx.connection, referral) if seen < referral.version else 0
+    if is_stale(seen, referral.version, told):
+        raise StaleVersionError(referral.version, f"it is {referral.state.value}")
 
 
 def _deed(kind: Kind, act: Act, at: datetime, said: dict[str, Any]) -> Deed:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import orjson
 
-from services.transitions.referrals.clocks import LoopTimer, Waiting
+from services.transitions.referrals.clocks import EXPIRY, LoopTimer, Waiting
 from services.transitions.referrals.referral import Deed, Referral, begin
 from services.transitions.referrals.states import Kind
 from shared.events import BY_TYPE, Fact
@@ -65,6 +65,12 @@ REKEY = (
     "UPDATE referral_timer SET patient_id = $2 WHERE patient_id = $1",
     "UPDATE referral_unmatched SET patient_id = $2 WHERE patient_id = $1",
 )
+# Levels of the step it stands at that were told since the last deed: each raised the version and changed nothing else.
+TOLD_SINCE = """
+SELECT count(*) FROM referral_timer t
+WHERE t.referral_id = $1 AND t.step = $2 AND t.level < $3
+  AND t.fired_at > (SELECT max(recorded) FROM referral_deed WHERE referral_id = $1)
+"""
 DUE = """
 SELECT referral_id, patient_id FROM referral_timer WHERE fired_at IS NULL AND due_at <= clock_timestamp()
 ORDER BY due_at, referral_id, level LIMIT $1
@@ -195,3 +201,9 @@ async def mark_fired(connection: "Connection", fired: Sequence[LoopTimer]) -> No
 
 def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
+
+
+async def told_since(connection: "Connection", referral: Referral) -> int:
+    """How many levels the clock told since the last deed."""
+    told: int = await connection.fetchval(TOLD_SINCE, referral.id, referral.step, EXPIRY)
+    return told

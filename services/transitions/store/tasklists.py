@@ -26,6 +26,9 @@ COMMENT = """
 INSERT INTO task_comment (id, task_id, transition_id, at, actor, text)
 SELECT $1, id, transition_id, $3, $4, $5 FROM task WHERE id = $2
 """
+LATEST_CHANGES = """
+SELECT type, caused_by FROM history WHERE transition_id = $1 AND task_id = $2 ORDER BY id DESC LIMIT $3
+"""
 COMMENTS = "SELECT task_id, at, actor, text FROM task_comment WHERE transition_id = $1 ORDER BY at, id"
 
 
@@ -110,3 +113,11 @@ async def comment(connection: "Connection", tasks: Collection[UUID], at: datetim
 
 async def comments_of(connection: "Connection", transition_id: UUID) -> list[Mapping[str, Any]]:
     return [dict(row) for row in await connection.fetch(COMMENTS, transition_id)]
+
+
+async def latest_changes(
+    connection: "Connection", transition_id: UUID, task_id: UUID, limit: int
+) -> list[tuple[str, str]]:
+    """What was last said of a task, newest first: event type and cause. One row a version."""
+    rows = await connection.fetch(LATEST_CHANGES, transition_id, task_id, limit)
+    return [(row["type"], row["caused_by"]) for row in rows]

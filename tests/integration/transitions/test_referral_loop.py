@@ -172,3 +172,14 @@ async def test_a_merge_takes_the_referrals_along(house: House, client: Client) -
     assert [(event.fact.patient.id, event.fact.status) for event in said if isinstance(event.fact, ReferralFact)] == [
         ("p2", "accepted")
     ]
+
+
+async def test_a_level_told_in_between_makes_no_step_stale(house: House, client: Client) -> None:
+    key, _ = await requested(house, timedelta(days=60))
+    seen = (await shown(client, key))["version"]
+    await LoopKeeper(house.database, RULES).work_off()
+    assert (await shown(client, key))["version"] > seen
+    accepted = await ask(client, f"/referrals/{key}/accept", {"version": seen})
+    assert (accepted.status, accepted.body["state"]) == (200, "accepted")
+    late = await ask(client, f"/referrals/{key}/reject", {"version": seen, "reason": "no room"})
+    assert (late.status, late.body["detail"]) == (409, "it is accepted")

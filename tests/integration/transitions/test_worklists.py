@@ -230,3 +230,22 @@ def test_a_statement_holds_only_what_is_asked_for(view: View | None) -> None:
     assert given == ["LAKE", 50]
     assert "$1" in sql
     assert "CASE" not in sql
+
+
+async def test_a_level_told_in_between_makes_no_act_stale_and_anothers_act_does(house: House, client: Client) -> None:
+    await house.discharge_past_due("p1", timedelta(days=5))
+    seen = (await task_of(client, "interactive-contact"))["version"]
+    await house.timekeeper().work_off()
+    told = await task_of(client, "interactive-contact")
+    assert told["version"] > seen
+    path = f"/tasks/{told['id']}"
+    # Who escalates decides on the level, which is another one now.
+    raised = await post(client, f"{path}/escalate", {"version": seen, "reason": "nobody answers"})
+    assert (raised.status, raised.body["type"]) == (409, "urn:handoff:problem:stale-version")
+    acknowledged = await post(client, f"{path}/acknowledge", {"version": seen})
+    assert (acknowledged.status, acknowledged.body["version"]) == (200, told["version"] + 1)
+    assert (await post(client, f"{path}/claim", {"version": seen})).status == 409
+    claimed = await post(client, f"{path}/claim", {"version": told["version"] + 1})
+    assert claimed.status == 200
+    late = await post(client, f"{path}/complete", {"version": told["version"] + 1})
+    assert (late.status, late.body["detail"]) == (409, f"{claimed.body['owner']} has claimed it")
