@@ -1,6 +1,7 @@
 """Kafka's log as a whole: which one it is (its id changes when a broker lost it) and where its partitions end."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -21,6 +22,8 @@ class LogWatch:
     def __init__(self, kafka: KafkaSettings) -> None:
         self._kafka = kafka
         self._admin: AIOKafkaAdminClient | None = None
+        self._known = ""
+        self._asked: tuple[Any, ...] = ()
 
     async def log_id(self) -> str:
         """Raises aiokafka.errors.KafkaError or OSError when the broker does not answer; asking again connects anew."""
@@ -33,10 +36,21 @@ class LogWatch:
         except BaseException:
             await self.close()
             raise
-        return str(cluster.cluster_id)
+        self._known, self._asked = str(cluster.cluster_id), tuple(self._admin._client._conns.values())  # noqa: SLF001
+        return self._known
+
+    async def serving(self) -> str:
+        """The same, asked anew only where a connection was lost since: a broker that lost its log has ended before.
+
+        For whoever must know it of each batch. Raises as `log_id` does.
+        """
+        if self._asked and all(connection.connected() for connection in self._asked):
+            return self._known
+        return await self.log_id()
 
     async def close(self) -> None:
         admin, self._admin = self._admin, None
+        self._asked = ()
         if admin is not None:
             await end(type(admin).__name__, admin.close())
 

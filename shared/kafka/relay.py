@@ -183,7 +183,15 @@ class Relay:
 
     async def _check_log(self, current: str) -> None:
         await relay_store.beat(self.database.pool, self._instance)
-        if await self._log.log_id() != current:
+        await self._must_be(current)
+
+    async def _must_be(self, current: str) -> None:
+        """The producer connects anew by itself, to a broker whose log may be another one: offsets that were
+        acknowledged there would be noted as this log's, and a republish would take them for read.
+
+        Asked after the acknowledgements: what has acknowledged was this log. Raises LogChangedError.
+        """
+        if await self._log.serving() != current:
             raise LogChangedError
 
     async def _send(
@@ -205,6 +213,7 @@ class Relay:
                 continue
             published += [Published(row, place[1], result.offset + i) for i, row in enumerate(sent)]
         if published:
+            await self._must_be(current)
             await relay_store.mark(connection, current, published)
             self.state.published += len(published)
             for topic, said in Counter(sent.row.topic for sent in published).items():

@@ -40,7 +40,10 @@ async def effects_of(stack: StackDriver, payload: bytes, wanted: set[str]) -> No
             tree = await operations.get("dashboard", f"/api/effects/{items[0]['id']}")
             return wanted <= set(sources(tree["effects"]))
 
-        assert await eventually(reached)
+        try:
+            assert await eventually(reached)
+        except TimeoutError:
+            pytest.fail("\n".join([f"{sorted(wanted)} not reached; what was told:", *stack.heard.lines[-20:]]))
 
 
 def sources(effects: list[dict[str, Any]]) -> list[str]:

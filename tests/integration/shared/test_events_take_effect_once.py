@@ -5,6 +5,7 @@ import asyncio
 import asyncpg
 import pytest
 
+import shared.kafka.relay
 from deploy.local.broker import EmbeddedBroker
 from deploy.topics import create_topics
 from shared.kafka import operating
@@ -84,6 +85,31 @@ async def test_a_broker_that_lost_its_log_loses_nothing(
             again = await republish(connection, await log_id(story.kafka), held)
         assert again >= 2
         await story.heard(patient, 1, 2, 3, 4, 5)
+
+
+async def test_what_a_new_log_holds_is_not_noted_as_a_place_in_the_old_one(
+    story: Story, fresh_broker: EmbeddedBroker, patient: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a republish would take events for read that nobody has read: the clients connect anew by themselves."""
+    monkeypatch.setattr(shared.kafka.relay, "LOG_CHECK_S", 3600.0)
+    relay = story.relay()
+
+    async def is_closed() -> bool:
+        return not relay.state.is_open
+
+    async with running(relay.run, story.consumer().run):
+        await story.say(patient, 1)
+        await story.heard(patient, 1)
+        old = await log_id(story.kafka)
+        await fresh_broker.restart()
+        await create_topics(fresh_broker.kafka)
+        anew = await story.teller.pool.fetchval("SELECT clock_timestamp()")
+        await story.say(patient, 2)
+        await until(is_closed, "the relay has seen that the log is another one")
+    noted = "SELECT count(*) FROM outbox WHERE log_id = $1 AND published_at > $2"
+    moved = "SELECT count(*) FROM position WHERE log_id = $1 AND moved_at > $2"
+    assert await story.teller.pool.fetchval(noted, old, anew) == 0
+    assert await story.hearer.pool.fetchval(moved, old, anew) == 0
 
 
 async def test_a_raised_epoch_starts_sequences_anew(story: Story, patient: str) -> None:
