@@ -47,6 +47,7 @@ types: $(DEV_STAMP)
 lock: $(DEV_STAMP)  ## compile requirements/*.in with hashes, without index addresses
 	$(BIN)/uv pip compile $(LOCKED) requirements/run.in -o requirements/run.txt
 	$(BIN)/uv pip compile $(LOCKED) requirements/dev.in -c requirements/run.txt -o requirements/dev.txt
+	$(BIN)/uv pip compile $(LOCKED) requirements/fuzz.in -o requirements/fuzz.txt
 
 clean:  ## data, logs and caches; the environment stays
 	@if [ -f .run/stack.json ]; then echo "Handoff runs here: stop it first (Ctrl-C, or .venv/bin/handoff down)" >&2; exit 1; fi

@@ -6,6 +6,7 @@ MSH-15 asks, then the application acknowledgement as MSH-16 asks.
 
 from datetime import UTC, datetime
 
+from services.intake.charsets import codec_of
 from services.intake.message import Heading, Verdict
 from shared.events import uuid7
 
@@ -69,7 +70,7 @@ def _message(heading: Heading, verdict: Verdict, code: str, now: datetime) -> by
         lines += [f.join([*msa, verdict.text]), f"ERR{f}{verdict.location}"]
     else:
         lines += [f.join(msa), _error(f, component, verdict)]
-    return ("\r".join(lines) + "\r").encode(_charset(heading.charset), "replace")
+    return ("\r".join(lines) + "\r").encode(_codec(heading), "replace")
 
 
 def _error(f: str, component: str, verdict: Verdict) -> str:
@@ -83,8 +84,10 @@ def _is_old(version: str) -> bool:
     return bool(parts) and tuple(parts[:2]) < _ERR_WITH_COMPONENTS
 
 
-def _charset(declared: str) -> str:
-    return f"iso-8859-{declared[5:]}" if declared.startswith("8859/") and declared[5:].isdecimal() else "utf-8"
+def _codec(heading: Heading) -> str:
+    codec = codec_of(heading.charset, heading.encoding_characters[1:2] or "~")
+    # Where the sender declares none or ASCII, what it says of itself beyond that is answered as UTF-8.
+    return codec if codec and codec != "ascii" else "utf-8"
 
 
 def _headless(verdict: Verdict, now: datetime) -> bytes:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.intake import er7, reading
 from services.intake.batch import Answers
+from services.intake.charsets import FALLBACK_CHARSET
 from services.intake.feeds import Acknowledging, Feed, FeedDirectory
 from services.intake.message import AdtMessage, Heading, Outcome, Reason, UnacceptableError, Verdict
 from services.intake.unknown_codes import unknown_codes
@@ -108,8 +109,8 @@ def _read(arrival: Arrival, feeds: FeedDirectory, host: str) -> None:
     arrival.feed = feeds.find(*reading.sender_of(message), host)
     if arrival.feed is None:
         raise UnacceptableError(_NO_FEED_VERDICT)
-    if "MSH-18" in message.doubts and arrival.feed.fallback_charset != er7.FALLBACK_CHARSET:
-        message = er7.read(arrival.raw, arrival.feed.fallback_charset)
+    if arrival.feed.charset or ("MSH-18" in message.doubts and arrival.feed.fallback_charset != FALLBACK_CHARSET):
+        message = er7.read(arrival.raw, arrival.feed.fallback_charset, arrival.feed.charset)
     arrival.doubts = tuple(dict.fromkeys(message.doubts))
     _follow_profile(arrival, arrival.heading, arrival.feed)
     if not arrival.is_replay:

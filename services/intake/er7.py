@@ -6,24 +6,18 @@ fields are no error.
 """
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
-FALLBACK_CHARSET = "cp1252"
+from services.intake import charsets
+from services.intake.charsets import FALLBACK_CHARSET
+
 UNUSED = "\x00"
 """Stands for a separator that the sender does not have: NUL is taken out of every message before it is split."""
 NULL = '""'
 """The sender's "delete what you have", as opposed to an empty field: "no change"."""
 
-_CHARSETS: Mapping[str, str] = {
-    "ASCII": "ascii",
-    "UNICODE UTF-8": "utf-8",
-    "UTF-8": "utf-8",
-    "UTF8": "utf-8",
-    **{f"8859/{part}": f"iso-8859-{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)},
-}
 # Where MSH-2 must have ended.
 _FURTHEST_SEPARATOR = 20
 _SEGMENT_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
@@ -166,10 +160,13 @@ class Message:
         return Segment(line.split(self.separators.field), self.separators)
 
 
-def read(raw: bytes, fallback_charset: str = FALLBACK_CHARSET) -> Message:
-    """Decodes and splits. Raises NoHeaderError when there is no MSH to take the separators from."""
+def read(raw: bytes, fallback_charset: str = FALLBACK_CHARSET, charset: str | None = None) -> Message:
+    """Decodes and splits. Raises NoHeaderError when there is no MSH to take the separators from.
+
+    `charset` is what the sender is known to send, whatever MSH-18 declares.
+    """
     doubts: list[str] = []
-    text = _decode(raw, fallback_charset, doubts)
+    text = charsets.decode(raw, doubts, fallback_charset, charset)
     if "\n" in text:
         text = text.replace("\r\n", "\r").replace("\n", "\r")
     if "\x00" in text:
@@ -189,17 +186,23 @@ def read(raw: bytes, fallback_charset: str = FALLBACK_CHARSET) -> Message:
 
 
 def unescape(text: str, separators: Separators) -> str:
-    r"""Resolves escape sequences; an unknown one (\Zxx\, charset switches) stays as it was sent."""
+    r"""Resolves escape sequences; an unknown one (\Zxx\) stays as it was sent. A switch of the charset lasts until the
+    next one.
+    """
     e = separators.escape
     parts = text.split(e)
     out = [parts[0]]
-    position = 1
+    position, switch = 1, ""
     while position < len(parts):
         if position + 1 == len(parts):  # an escape character that nothing closes
             out.append(e + parts[position])
             break
-        out.append(_resolve(parts[position], separators))
-        out.append(parts[position + 1])
+        code, following = parts[position], parts[position + 1]
+        if charsets.is_switch(code):
+            switch = code
+        else:
+            out.append(_resolve(code, separators))
+        out.append(charsets.switched(switch, following) if switch else following)
         position += 2
     return "".join(out)
 
@@ -234,27 +237,3 @@ def _separators(text: str) -> Separators:
     # A sender may declare fewer than four; what it leaves out it does not use.
     given = [*declared[:4], *[UNUSED] * (4 - len(declared))]
     return Separators(mark, *given)
-
-
-def _decode(raw: bytes, fallback: str, doubts: list[str]) -> str:
-    if raw.isascii():
-        return raw.decode("ascii")
-    charset = _CHARSETS.get(_declared_charset(raw))
-    for candidate in (charset, "utf-8"):
-        if candidate and candidate != "ascii":
-            try:
-                return raw.decode(candidate)
-            except UnicodeDecodeError:
-                doubts.append("MSH-18")
-    doubts.append("MSH-18")
-    return raw.decode(fallback, "replace")
-
-
-def _declared_charset(raw: bytes) -> str:
-    """MSH-18's first repetition, found before the bytes are decoded: MSH itself is ASCII in every charset we take."""
-    header = raw.lstrip().split(b"\r", 1)[0].split(b"\n", 1)[0].decode("latin-1").removeprefix("\xef\xbb\xbf")
-    if len(header) < len("MSH|^~\\&"):
-        return ""
-    fields = header.split(header[3])
-    repetition = header[5] if len(header) > 5 else "~"  # noqa: PLR2004  (MSH-2's second character)
-    return fields[17].split(repetition)[0].strip().upper() if len(fields) > 17 else ""  # noqa: PLR2004  (MSH-18)

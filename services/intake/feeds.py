@@ -98,6 +98,9 @@ class Feed(BaseModel):
         default_factory=dict, description="Facility as sent (PV1-3.4) -> facility, where a feed speaks for several."
     )
     fallback_charset: str = Field(default="cp1252", description="Charset of undeclared bytes that are not UTF-8.")
+    charset: str | None = Field(
+        default=None, description="Charset of all messages, whatever MSH-18 says: for a sender that says a wrong one."
+    )
     processing_ids: tuple[str, ...] = Field(
         default=("P",), description="MSH-11 values taken; * is any, for a trial feed."
     )
@@ -118,11 +121,11 @@ class Feed(BaseModel):
         default=None, gt=0, description="Messages a second taken over MLLP; a faster feed is read more slowly."
     )
 
-    @field_validator("fallback_charset")
+    @field_validator("fallback_charset", "charset")
     @classmethod
-    def _known_charset(cls, name: str) -> str:
+    def _known_charset(cls, name: str | None) -> str | None:
         try:
-            "".encode(name)
+            "".encode(name or "ascii")
         except LookupError:
             raise ValueError("is no charset that Python knows") from None
         return name

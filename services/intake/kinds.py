@@ -80,10 +80,12 @@ KINDS: Mapping[tuple[str, str], Kind] = {
     **{("MDM", trigger): _DOCUMENT for trigger in documents.TRIGGERS},
     **{("REF", trigger): _REFERRAL for trigger in referrals.TRIGGERS},
     **{("RRI", trigger): _REFERRAL for trigger in (*referrals.TRIGGERS, "I15")},
-    # A question about a referral's status: nothing changed.
+    # Questions, about a patient and about a referral's status: nothing changed.
+    ("QRY", "A19"): _skip(Reason.NOTHING_TO_DO),
+    ("ADT", "A19"): _skip(Reason.NOTHING_TO_DO),
     ("REF", "I15"): _skip(Reason.NOTHING_TO_DO),
 }
-_TYPES = frozenset(kind for kind, _ in KINDS)
+_TYPES = frozenset(kind for kind, _ in KINDS) - {"QRY"}
 _UNKNOWN_TRIGGER = _skip(Reason.UNSUPPORTED_TRIGGER)
 _UNKNOWN_TYPE = _skip(Reason.UNSUPPORTED_TYPE)
 

@@ -80,9 +80,9 @@ def _masked(value: Value, shown: frozenset[str]) -> Value:
 
 def sides_of(raw: bytes, arrival: Arrival) -> Sides:
     """`arrival` is the message as it reads now."""
-    charset = arrival.feed.fallback_charset if arrival.feed else er7.FALLBACK_CHARSET
+    feed = arrival.feed
     try:
-        message = er7.read(raw, charset)
+        message = er7.read(raw, feed.fallback_charset, feed.charset) if feed else er7.read(raw)
     except er7.NoHeaderError:
         return Sides({}, list(_read(arrival)))
     split = {name: [list(_fields(name, segment)) for segment in _segments(message, name)] for name in message.lines}

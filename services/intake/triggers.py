@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from services.intake.message import Rank
 
-MERGES = frozenset({"A18", "A34", "A35", "A36", "A39", "A40", "A46", "A47"})
+MERGES = frozenset({"A18", "A30", "A34", "A35", "A36", "A39", "A40", "A46", "A47"})
 """Two records, or two numbers of one, become one: MRG-1 redirects to PID-3 for ever after."""
 LINKS: Mapping[str, bool] = {"A24": True, "A37": False}
 """Two patients are said to be linked, or no longer; no number is retired."""

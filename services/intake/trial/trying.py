@@ -133,7 +133,7 @@ class Trial:
         heading = arrival.heading
         if heading is None or heading.type not in {"ADT", ""}:
             return
-        message = er7.read(raw, self.feed.fallback_charset)
+        message = er7.read(raw, self.feed.fallback_charset, self.feed.charset)
         self.processing_ids[heading.processing_id] += 1
         sent = message.header.text(7) or ""
         self.offsets[sent[-5:] if sent[-5:-4] in {"+", "-"} else "none"] += 1

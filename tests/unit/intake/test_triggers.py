@@ -11,11 +11,13 @@ from services.intake.triggers import LINKS, PATIENT_ONLY, RANKS, WITHOUT_STAY
 from tests.unit.intake.messages import ICU, WARD, adt, fact
 from tests.unit.intake.statements import RECORD, read, take
 
-STANDARD = {f"A{number:02d}" for number in range(1, 63)} - {"A19", "A30", "A56", "A57", "A58", "A59"}
-"""Chapter 3, less the query A19, A30 (merge person, of 2.3 alone, replaced by A39), and numbers never given out."""
+NEVER_GIVEN_OUT = {"A56", "A57", "A58", "A59"}
+STANDARD = {f"A{number:02d}" for number in range(1, 63)} - NEVER_GIVEN_OUT
+"""Chapter 3 of all versions: A30 (merge person) is of 2.2 to 2.3 alone, and replaced by A39."""
+QUESTIONS = {"A19"}
 
 
-@pytest.mark.parametrize("trigger", sorted(STANDARD - {"A20"}))
+@pytest.mark.parametrize("trigger", sorted(STANDARD - QUESTIONS - {"A20"}))
 def test_every_trigger_has_its_change(trigger: str) -> None:
     assert kind_of("ADT", trigger).skipped is None
     assert trigger in RULES or trigger in TAKEN_BY or trigger in LINKS or trigger in PATIENT_ONLY
@@ -25,8 +27,19 @@ def test_each_trigger_about_a_stay_has_a_rule() -> None:
     assert not [trigger for trigger in RANKS if trigger not in WITHOUT_STAY and trigger not in RULES]
 
 
-def test_the_status_of_a_bed_is_nobodys_stay() -> None:
-    assert kind_of("ADT", "A20").skipped is Reason.NOTHING_TO_DO
+@pytest.mark.parametrize(
+    ("message_type", "trigger", "reason"),
+    [
+        ("ADT", "A20", Reason.NOTHING_TO_DO),  # the status of a bed is nobody's stay
+        ("ADT", "A19", Reason.NOTHING_TO_DO),  # a question
+        ("QRY", "A19", Reason.NOTHING_TO_DO),
+        ("QRY", "Q01", Reason.UNSUPPORTED_TYPE),
+        ("ADT", "Z01", Reason.UNSUPPORTED_TRIGGER),
+        *(("ADT", trigger, Reason.UNSUPPORTED_TRIGGER) for trigger in sorted(NEVER_GIVEN_OUT)),
+    ],
+)
+def test_what_changes_nothing_says_why(message_type: str, trigger: str, reason: Reason) -> None:
+    assert kind_of(message_type, trigger).skipped is reason
 
 
 @pytest.mark.parametrize("trigger", ["A09", "A10", "A15", "A26", "A32", "A33"])
