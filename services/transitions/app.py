@@ -11,6 +11,7 @@ from services.transitions.consumers import EVIDENCE, handlers
 from services.transitions.editions import register_protocols
 from services.transitions.monitoring.api import monitoring_router
 from services.transitions.monitoring.rules import read_rules as read_monitoring
+from services.transitions.monitoring.showing import showing_router
 from services.transitions.monitoring.watching import Watcher
 from services.transitions.protocol_api import protocols_router
 from services.transitions.protocols import read_protocols
@@ -69,6 +70,7 @@ async def build(settings: Settings) -> Service:
         protocols_router(database, library),
         referrals_router(database, rules),
         monitoring_router(database, library, watch),
+        showing_router(database, watch),
         risk_router(database),
         signals_router(database),
         operations,

@@ -10,9 +10,9 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from services.transitions import acting
 from services.transitions.acting import Act, Change
-from services.transitions.answers import act_of, answered, place_in
+from services.transitions.answers import act_of, answered, place_in, unknown
 from services.transitions.protocols import Library
-from services.transitions.store import tasklists
+from services.transitions.store import tasklists, worklists
 from services.transitions.store.tasklists import TasksWanted, View
 from shared.events.transitions import Task, TaskStatus
 from shared.http import Caller, Problem, Role, StrictModel, allow, audited, audited_read
@@ -147,6 +147,17 @@ def _add_lists(router: APIRouter, database: Database) -> None:
         last = found[-1][0] if len(found) == limit else None
         following = f"{last.due_at.isoformat()}_{last.id}" if last and last.due_at else None
         return {"items": [{"task": task, "transition": of} for task, of in found], "next": following}
+
+    @router.get("/transitions/{transition_id}/comments")
+    async def comments(transition_id: UUID, caller: Reader, request: Request) -> dict[str, Any]:
+        """What people noted beside its tasks, the first one first."""
+        async with database.pool.acquire() as connection:
+            place = await worklists.place_of_transition(connection, transition_id)
+            if place is None or not caller.sees(place.facility):
+                raise unknown()
+            items = await tasklists.comments_of(connection, transition_id)
+            await audited_read(connection, caller, "comments listed", [place.patient_id], request)
+        return {"items": items}
 
 
 def _own_organisation(caller: Caller) -> str:

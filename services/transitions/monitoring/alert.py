@@ -5,8 +5,9 @@ takes its alert back.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid5
 
 from services.transitions.monitoring.reading import Finding, Quality, Reading
@@ -43,6 +44,10 @@ class Alert:
     @property
     def is_open(self) -> bool:
         return self.stands and self.acknowledged_at is None
+
+    def told(self) -> dict[str, Any]:
+        """As the API answers it."""
+        return asdict(self) | {"severity": self.severity.name.lower()}
 
 
 @dataclass(frozen=True, slots=True)

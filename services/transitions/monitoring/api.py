@@ -1,7 +1,6 @@
 """The routes of remote monitoring: who is watched and how, alerts and their answers, readings nobody could judge."""
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Annotated, Any
 from uuid import UUID, uuid5
 
@@ -11,7 +10,7 @@ from pydantic import Field
 
 from services.transitions.acting import Act, UnknownError
 from services.transitions.answers import act_of, answered, place_in
-from services.transitions.monitoring import store
+from services.transitions.monitoring import lists, store
 from services.transitions.monitoring.alert import Alert
 from services.transitions.monitoring.answering import acknowledge
 from services.transitions.monitoring.rules import MonitoringRules, Severity, Watch
@@ -129,10 +128,12 @@ def _add_alerts(router: APIRouter, database: Database, library: Library) -> None
         wanted = (patient, sorted(caller.facilities), open_only, int(least), at, last, limit)
         async with database.pool.acquire() as connection:
             found = await store.listed(connection, *wanted)
+            stays = await lists.transitions_of(connection, [alert.monitoring_id for alert in found])
             await audited_read(connection, caller, "alerts listed", [a.patient_id for a in found], request)
         end = found[-1] if len(found) == limit else None
         following = f"{end.raised_at.isoformat()}_{end.id}" if end else None
-        return {"items": [_shown(alert) for alert in found], "next": following}
+        items = [alert.told() | {"transition_id": stays.get(alert.monitoring_id)} for alert in found]
+        return {"items": items, "next": following}
 
     @router.get("/monitoring/doubtful")
     async def doubtful(caller: Reader, request: Request, limit: Limit = 50) -> dict[str, Any]:
@@ -149,7 +150,7 @@ def _add_alerts(router: APIRouter, database: Database, library: Library) -> None
             act = await act_of(tx, caller, request, None)
             done = await answered(_acknowledge(tx, library, alert_id, act, body.outcome))
             await audited(tx.connection, caller, "alert acknowledged", [done.patient_id], request)
-        return _shown(done)
+        return done.told()
 
 
 async def _acknowledge(tx: Transaction, library: Library, alert_id: UUID, act: Act, outcome: str) -> Alert:
@@ -162,7 +163,3 @@ async def _acknowledge(tx: Transaction, library: Library, alert_id: UUID, act: A
     if found is None or not watched:
         raise NotAllowedError("the patient is not watched any more")
     return await acknowledge(tx, library, watched[0], found, act.actor, outcome, act.cause)
-
-
-def _shown(alert: Alert) -> dict[str, Any]:
-    return asdict(alert) | {"severity": alert.severity.name.lower()}

@@ -1,7 +1,7 @@
 """The routes of referrals: the list, one referral with all its deeds, and what either side may do."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
@@ -9,9 +9,10 @@ from pydantic import AwareDatetime, Field, model_validator
 
 from services.transitions.acting import Act
 from services.transitions.answers import act_of, answered, must_be_past, place_in, unknown
-from services.transitions.referrals import acting, lists
+from services.transitions.referrals import acting, lists, store
 from services.transitions.referrals.acting import Step
 from services.transitions.referrals.lists import ReferralsWanted
+from services.transitions.referrals.loop import levels_of, steps_of
 from services.transitions.referrals.referral import Referral
 from services.transitions.referrals.rules import LoopRules, Priority
 from services.transitions.referrals.states import WHO, Kind, Side, State
@@ -19,6 +20,7 @@ from shared.http import Caller, Problem, Role, StrictModel, allow, audited, audi
 from shared.postgres import Database
 
 Reader = Annotated[Caller, allow(Role.CARE_MANAGER, Role.PROVIDER, Role.AUDITOR)]
+Watcher = Annotated[Caller, allow(Role.CARE_MANAGER, Role.AUDITOR)]
 Requester = Annotated[Caller, allow(Role.CARE_MANAGER)]
 Actor = Annotated[Caller, allow(Role.CARE_MANAGER, Role.PROVIDER)]
 Word = Annotated[str, Field(min_length=1, max_length=200)]
@@ -42,6 +44,8 @@ ByApi = Literal[
     "resume", "fail", "complete", "result", "acknowledge", "request-cancel", "cancel", "deny-cancel", "close-unmet",
     "error",
 ]  # fmt: skip
+BY_SYSTEM = frozenset(get_args(ByApi))
+"""What a provider's system may do, on its side; routing anew and deciding on duplicates are a care manager's."""
 
 
 class NewReferral(StrictModel):
@@ -99,13 +103,14 @@ class Deciding(StrictModel):
 
 def referrals_router(database: Database, rules: LoopRules) -> APIRouter:
     router = APIRouter(tags=["referrals"])
-    _add_reading(router, database)
+    _add_lists(router, database)
+    _add_one(router, database, rules)
     _add_requesting(router, database, rules)
     _add_steps(router, database, rules)
     return router
 
 
-def _add_reading(router: APIRouter, database: Database) -> None:
+def _add_lists(router: APIRouter, database: Database) -> None:
     @router.get("/referrals")
     async def referrals(  # noqa: PLR0917
         caller: Reader,
@@ -139,14 +144,34 @@ def _add_reading(router: APIRouter, database: Database) -> None:
         last = items[-1] if len(items) == limit else None
         return {"items": items, "next": f"{last['changed_at'].isoformat()}_{last['id']}" if last else None}
 
+    @router.get("/referrals/unmatched")
+    async def unmatched(
+        caller: Watcher, request: Request, before: str | None = None, limit: Limit = 50
+    ) -> dict[str, Any]:
+        """Appointments, documents and results that name an order nobody has heard of, newest first. Each waits for its
+        referral, and counts from when it was done once that comes.
+        """
+        facilities, place = tuple(sorted(caller.facilities)), place_in("before", before)
+        async with database.pool.acquire() as connection:
+            items = await lists.unmatched(connection, facilities, place, limit)
+            await audited_read(connection, caller, "unmatched listed", [i["patient_id"] for i in items], request)
+        last = items[-1] if len(items) == limit else None
+        return {"items": items, "next": f"{last['at'].isoformat()}_{last['event_id']}" if last else None}
+
+
+def _add_one(router: APIRouter, database: Database, rules: LoopRules) -> None:
     @router.get("/referrals/{referral_id}")
     async def referral(referral_id: UUID, caller: Reader, request: Request) -> dict[str, Any]:
+        """With all its deeds, the levels of its clock, and `may`: the steps that are the caller's to take now."""
         async with database.pool.acquire() as connection:
             found = await lists.referral(connection, referral_id)
             if found is None or not _may_see(caller, found):
                 raise unknown()
+            [standing] = await store.load(connection, [], [referral_id])
+            levels = levels_of(standing, rules, await lists.timers(connection, referral_id))
             await audited_read(connection, caller, "referral opened", [found["patient_id"]], request)
-        return found
+        shown = {"strikes": standing.strikes, "proofs": sorted(standing.proofs), "since": standing.since}
+        return {**found, **shown, "levels": levels, "may": _steps(caller, found, standing)}
 
 
 def _add_requesting(router: APIRouter, database: Database, rules: LoopRules) -> None:
@@ -236,6 +261,18 @@ def _may_see(caller: Caller, found: dict[str, Any]) -> bool:
     bound = _bound_to(caller)
     sides = {found["performer"], found["requester"]}
     return caller.sees(found["facility"]) and (bound is None or bound in sides)
+
+
+def _steps(caller: Caller, found: dict[str, Any], standing: Referral) -> list[str]:
+    """What the caller may do now; who only reads may do nothing."""
+    if not caller.roles & {Role.CARE_MANAGER, Role.PROVIDER, Role.ADMIN}:
+        return []
+    bound = _bound_to(caller)
+    if bound is None:
+        return steps_of(standing, frozenset(Side))
+    both = {Side.PERFORMER: found["performer"], Side.REQUESTER: found["requester"]}
+    own = frozenset(side for side, who in both.items() if who == bound)
+    return [step for step in steps_of(standing, own) if step in BY_SYSTEM]
 
 
 def _must_be_theirs(kind: Kind, caller: Caller, found: dict[str, Any]) -> None:

@@ -28,6 +28,17 @@ DEEDS = """
 SELECT event_id, kind, at, recorded, source, actor, said ->> 'reason' AS reason FROM referral_deed
 WHERE referral_id = $1 ORDER BY at, recorded
 """
+TIMERS = "SELECT step, level, due_at, fired_at FROM referral_timer WHERE referral_id = $1"
+# What named an order that no referral here has: shown by what it is and where it came from, without what it says.
+UNMATCHED = """
+SELECT event_id, patient_id, at, type, body #>> '{facility,code}' AS facility,
+       body #>> '{order,value}' AS order_number,
+       coalesce(body ->> 'service', body ->> 'name', body ->> 'document_type', body ->> 'code') AS service
+FROM referral_unmatched
+WHERE (cardinality($1::text[]) = 0 OR body #>> '{facility,code}' = ANY ($1))
+  AND ($2::timestamptz IS NULL OR (at, event_id) < ($2, $3))
+ORDER BY at DESC, event_id DESC LIMIT $4
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,3 +90,17 @@ def _shown(row: Any) -> dict[str, Any]:
     found = dict(row)
     terms = orjson.loads(found.pop("body"))
     return {**found, "escalation_level": max(found["fired"] - 1, 0), "terms": terms}
+
+
+async def timers(connection: "Connection", referral_id: UUID) -> list[tuple[UUID, int, datetime, datetime | None]]:
+    """Every level that was or will be told: step, level, due, told."""
+    rows = await connection.fetch(TIMERS, referral_id)
+    return [(row["step"], row["level"], row["due_at"], row["fired_at"]) for row in rows]
+
+
+async def unmatched(
+    connection: "Connection", facilities: tuple[str, ...], before: tuple[datetime, UUID] | None, limit: int
+) -> list[Mapping[str, Any]]:
+    """Appointments, documents and results whose order nobody has heard of, newest first."""
+    at, last = before or (None, None)
+    return [dict(row) for row in await connection.fetch(UNMATCHED, list(facilities), at, last, limit)]

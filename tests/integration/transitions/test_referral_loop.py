@@ -26,7 +26,7 @@ from shared.events.referrals import (
 from shared.http import Role
 from tests.integration.http.running import Answer, Client, Tokens, issuing, service
 from tests.integration.transitions.house import RULES, House
-from tests.unit.transitions.referrals_told import note, told, visit
+from tests.unit.transitions.referrals_told import CHICAGO, note, told, visit
 from tests.unit.transitions.stays import event_of
 
 
@@ -183,3 +183,30 @@ async def test_a_level_told_in_between_makes_no_step_stale(house: House, client:
     assert (accepted.status, accepted.body["state"]) == (200, "accepted")
     late = await ask(client, f"/referrals/{key}/reject", {"version": seen, "reason": "no room"})
     assert (late.status, late.body["detail"]) == (409, "it is accepted")
+
+
+async def test_a_loop_shows_its_levels_and_to_each_side_its_own_steps(
+    house: House, client: Client, tokens: Tokens
+) -> None:
+    key, _ = await requested(house, timedelta(hours=1))
+    found = await shown(client, key)
+    assert {"accept", "cancel", "error"} <= set(found["may"])
+    assert [level["level"] for level in found["levels"]] == [0, 1, 2]
+    assert all(level["told_at"] is None for level in found["levels"])
+    for role, own, steps in (
+        (Role.PROVIDER, "heart-clinic", {"accept", "receive", "reject", "cancel"}),
+        (Role.PROVIDER, "oak", {"cancel", "error", "request-cancel"}),
+        (Role.AUDITOR, None, set()),
+    ):
+        held = {"authorization": f"Bearer {tokens.of(role, organisation=own)}"}
+        answer = await client.ask("GET", f"/referrals/{key}", headers=held)
+        assert (answer.status, set(answer.body["may"])) == (200, steps), own
+
+
+async def test_what_names_an_unknown_order_is_listed_until_its_referral_comes(house: House, client: Client) -> None:
+    await house.hear(visit(AppointmentAttended, await at(house, timedelta(hours=2)), facility=CHICAGO))
+    [item] = (await client.ask("GET", "/referrals/unmatched", Role.CARE_MANAGER)).body["items"]
+    assert (item["type"], item["order_number"], item["facility"]) == (AppointmentAttended.TYPE, "R1", "LAKE")
+    assert (await client.ask("GET", "/referrals/unmatched", Role.PROVIDER)).status == 403
+    await requested(house, timedelta(hours=3))
+    assert (await client.ask("GET", "/referrals/unmatched", Role.CARE_MANAGER)).body["items"] == []

@@ -13,6 +13,7 @@ import pytest_asyncio
 from services.transitions.api import transitions_router
 from services.transitions.monitoring.api import monitoring_router
 from services.transitions.monitoring.rules import read_rules
+from services.transitions.monitoring.showing import showing_router
 from services.transitions.monitoring.watching import Watcher
 from services.transitions.risk.api import risk_router
 from shared.events import AnyEvent
@@ -39,6 +40,7 @@ async def client(house: House, tokens: Tokens) -> AsyncIterator[Client]:
     routers = [
         transitions_router(database, library),
         monitoring_router(database, library, RULES),
+        showing_router(database, RULES),
         risk_router(database),
     ]
     async with service(tokens, routers, database=database) as served:
@@ -152,3 +154,29 @@ async def test_a_score_is_provisional_until_its_inputs_are_known(house: House, c
     assert after.status == 200, after.text
     lace, hospital = after.body["scores"]["lace"], after.body["scores"]["hospital-2016"]
     assert (lace["points"], lace["provisional"], hospital["points"]) == (9, False, 4)
+
+
+async def test_who_is_watched_is_shown_with_readings_limits_and_alerts(house: House, client: Client) -> None:
+    own = {
+        "oxygen-saturation": {"limits": [{"rule": "own-low", "below": 90, "severity": "urgent", "source": "Dr Lin"}]}
+    }
+    _, path = await watched(house, client, limits=own)
+    await measured(house, "95")
+    await measured(house, "89")
+    [item] = (await client.ask("GET", "/monitoring", Role.CARE_MANAGER)).body["items"]
+    assert (item["open"], item["worst"], item["signals"]) == (1, "urgent", ["oxygen-saturation", "weight"])
+    found = (await client.ask("GET", path, Role.CARE_MANAGER)).body
+    oxygen, weight = found["signals"]["oxygen-saturation"], found["signals"]["weight"]
+    assert (oxygen["is_own"], weight["is_own"], oxygen["unit"]) == (True, False, "%")
+    assert [(limit["rule"], float(limit["below"]), limit["severity"]) for limit in oxygen["limits"]] == [
+        ("own-low", 90, "urgent")
+    ]
+    assert [float(reading["value"]) for reading in found["readings"]] == [95, 89]
+    [alert] = found["alerts"]
+    assert (alert["severity"], alert["acknowledged_at"]) == ("urgent", None)
+    [listed] = await open_alerts(client)
+    assert path == f"/transitions/{listed['transition_id']}/monitoring"
+    assert (await client.ask("DELETE", path, Role.CARE_MANAGER)).status == 204
+    assert (await client.ask("GET", path, Role.CARE_MANAGER)).body["monitoring"] is None
+    assert (await client.ask("GET", "/monitoring", Role.CARE_MANAGER)).body["items"] == []
+    assert (await client.ask("GET", f"/transitions/{uuid4()}/monitoring", Role.CARE_MANAGER)).status == 404
