@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from deploy.chaos.plan import Size
 from deploy.simulator.schedule import Planned, Schedule
@@ -21,12 +22,15 @@ SHORTEST_STORY = 600.0  # of the story's own time: most stays then come to their
 LATEST_REPEAT = 200  # messages after which a duplicate may still come
 
 
-def stories(seed: int, size: Size) -> Iterator[Planned]:
-    """Whole stays of a simulated hospital, as many messages as asked, ending about now."""
+def stories(seed: int, size: Size, **hospital: Any) -> Iterator[Planned]:
+    """Whole stays of a simulated hospital, as many messages as asked, ending about now.
+
+    `hospital`: what else its settings say.
+    """
     seconds = max(size.seconds, SHORTEST_STORY)
     begun = datetime.now(UTC) - timedelta(seconds=seconds + 2 * STAY_SECONDS)
     settings = SimulatorSettings(
-        seed=seed, rate=size.messages / seconds, stay_seconds=STAY_SECONDS, start=begun.isoformat()
+        seed=seed, rate=size.messages / seconds, stay_seconds=STAY_SECONDS, start=begun.isoformat(), **hospital
     )
     return islice(Schedule(settings), size.messages)
 

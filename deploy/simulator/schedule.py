@@ -11,9 +11,10 @@ from deploy.simulator.hl7 import message
 from deploy.simulator.people import Person, person
 from deploy.simulator.places import Hospital, Roster, hospitals, roster
 from deploy.simulator.settings import SimulatorSettings
-from deploy.simulator.stay import Act, Story
+from deploy.simulator.stay import Act, Kind, Story
 
-MEAN_MESSAGES = 3.8  # of a stay, over all kinds of stories
+EMERGENCY_MESSAGES = {False: 2.1, True: 5.1}  # of a stay, without and with updates
+INPATIENT_MESSAGES = {False: 4.2, True: 17.2}
 RETURNS = 0.12  # share of stays that are a known patient's return
 
 
@@ -47,6 +48,7 @@ class Schedule:
         self.start = datetime.fromisoformat(settings.start) if settings.start else datetime.now(UTC)
         self._settings = settings
         self._random = Random(settings.seed)  # noqa: S311  (repeatable on purpose)
+        self._kind = Kind(settings.emergency, settings.updates)
         self._hospitals: list[Hospital] = hospitals(settings.feeds)
         self._roster: Roster = roster(settings.roster)
         self._numbers = count(1)
@@ -72,7 +74,11 @@ class Schedule:
         numbers = range(self._settings.patients) if self._settings.patients else count()
         for _ in numbers:
             yield at
-            at += self._random.expovariate(self._settings.rate / MEAN_MESSAGES)
+            at += self._random.expovariate(self._settings.rate / self._mean_messages())
+
+    def _mean_messages(self) -> float:
+        emergency, has_updates = self._kind.emergency, self._kind.has_updates
+        return emergency * EMERGENCY_MESSAGES[has_updates] + (1 - emergency) * INPATIENT_MESSAGES[has_updates]
 
     def _arrive(self, due: float) -> None:
         number = next(self._numbers)
@@ -82,7 +88,7 @@ class Schedule:
             hospital = self._random.choice(self._hospitals)
             who = person(self._random, self._serial(number), hospital.state, self.start.date())
         visit = f"V{self._serial(number)}"
-        acts = Story(self._random, hospital, self._roster, who, visit).acts()
+        acts = Story(self._random, hospital, self._roster, who, visit, self._kind).acts()
         self._push(due, _Course(hospital, acts, who, next(acts), admitted=self._instant(due)))
 
     def _serial(self, number: int) -> int:

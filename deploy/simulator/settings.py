@@ -17,6 +17,13 @@ class SimulatorSettings(BaseSettings):
     rate: float = Field(default=1.0, gt=0, description="Messages per second, over all feeds.")
     patients: int = Field(default=0, ge=0, description="Stays to simulate; 0 goes on for ever.")
     stay_seconds: float = Field(default=150.0, gt=0, description="How long an average stay takes on the wall clock.")
+    emergency: float = Field(
+        default=0.22, ge=0, le=1, description="Share of stays that never leave the emergency room."
+    )
+    updates: bool = Field(
+        default=False,
+        description="Whether a stay has as many messages as real ones have (5 in the emergency room, 20 on a ward).",
+    )
     duplicates: float = Field(default=0.01, ge=0, le=1, description="Share of messages that are sent twice.")
     late: float = Field(default=0.01, ge=0, le=1, description="Share of messages sent only after the one that follows.")
     start: str = Field(default="", description="ISO instant at which the story begins; empty: now.")

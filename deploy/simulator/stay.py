@@ -23,6 +23,18 @@ DIAGNOSES = (
 # NUBC FL17: home, home health, nursing facility, rehabilitation, hospice, against advice, expired
 DISPOSITIONS = (("01", 60), ("06", 14), ("03", 12), ("62", 5), ("50", 3), ("07", 2), ("20", 4))
 DIED = "20"
+BY_MISTAKE = 0.05  # of the stays that are no emergencies: taken back
+# With updates an emergency visit has about 5 messages, an inpatient stay about 20, as real ones have.
+UPDATES = {"E": 3, "I": 6}
+WITH_NEWS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What stays are like: the share that never leaves the emergency room, whether registration keeps on updating."""
+
+    emergency: float = 0.22
+    has_updates: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +70,11 @@ class Act:
 class Story:
     """Tells one stay from its seed."""
 
-    def __init__(self, random: Random, hospital: Hospital, known: Roster, person: Person, number: str) -> None:
+    def __init__(
+        self, random: Random, hospital: Hospital, known: Roster, person: Person, number: str, kind: Kind
+    ) -> None:
         self._random = random
+        self._kind = kind
         self._hospital = hospital
         self._known = known
         self._person = person
@@ -78,15 +93,16 @@ class Story:
 
     def acts(self) -> Iterator[Act]:
         chance = self._random.random()
-        if chance < 0.22:  # noqa: PLR2004  (shares of a ward's day)
+        if chance < self._kind.emergency:
             yield from self._emergency_only()
-        elif chance < 0.26:  # noqa: PLR2004
+        elif chance < self._kind.emergency + (1 - self._kind.emergency) * BY_MISTAKE:
             yield from self._admitted_by_mistake()
         else:
             yield from self._inpatient()
 
     def _emergency_only(self) -> Iterator[Act]:
         yield from self._registered()
+        yield from self._meanwhile()
         yield from self._discharged("01")
 
     def _admitted_by_mistake(self) -> Iterator[Act]:
@@ -97,14 +113,17 @@ class Story:
     def _inpatient(self) -> Iterator[Act]:
         if self._random.random() < 0.6:  # noqa: PLR2004
             yield from self._registered()
+            yield from self._meanwhile()
             self._to_ward()
             yield self._act("A06", 0.15, admits=True)
         else:
             self._to_ward()
             yield self._act("A01", 0.0, admits=True)
+        yield from self._meanwhile()
         for _ in range(self._random.choice((0, 1, 1, 2))):
             self._move()
             yield self._act("A02", 0.2)
+            yield from self._meanwhile()
         if self._random.random() < 0.5:  # noqa: PLR2004
             yield self._amend(0.15)
         codes, weights = zip(*DISPOSITIONS, strict=True)
@@ -125,6 +144,12 @@ class Story:
             yield self._amend(0.02)
         else:
             yield self._act("A04", 0.0)
+
+    def _meanwhile(self) -> Iterator[Act]:
+        """Few of registration's updates say anything new."""
+        for _ in range(UPDATES[self._visit.patient_class] if self._kind.has_updates else 0):
+            has_news = self._random.random() < WITH_NEWS
+            yield self._amend(0.02) if has_news else self._act("A08", 0.02)
 
     def _amend(self, after: float) -> Act:
         self._person = corrected(self._random, self._person)
