@@ -234,6 +234,8 @@ def _separators(text: str) -> Separators:
     declared = text[4 : text.find(mark, 4)] if mark in text[4:] else text[4:8]
     if declared == "^~&":  # the escape character was lost on the way, as backslashes are
         declared = f"^~{UNUSED}&"
+    if declared[2:4] == "\\\\" and len(declared) > 4:  # noqa: PLR2004  (a backslash doubled on the way)
+        declared = declared[:3] + declared[4:]
     # A sender may declare fewer than four; what it leaves out it does not use.
     given = [*declared[:4], *[UNUSED] * (4 - len(declared))]
     return Separators(mark, *given)

@@ -107,6 +107,20 @@ def test_a_sender_without_escape_character_uses_none() -> None:
     assert pid.text(3) == "a\\F\\b&c"
 
 
+@pytest.mark.parametrize(
+    ("declared", "separators"),
+    [
+        ("^~\\&", STANDARD),
+        ("^~\\&#", STANDARD),  # truncation, from 2.7 on
+        ("^~\\\\&", STANDARD),  # doubled on the way
+        ("^~&", Separators(escape=er7.UNUSED)),  # lost on the way
+        ("^", Separators("|", "^", er7.UNUSED, er7.UNUSED, er7.UNUSED)),
+    ],
+)
+def test_what_became_of_msh_2_on_the_way(declared: str, separators: Separators) -> None:
+    assert read(f"MSH|{declared}|A|B\rPID|1\r".encode()).separators == separators
+
+
 @given(st.binary(max_size=300))
 def test_no_bytes_make_it_fail_otherwise(tail: bytes) -> None:
     message = er7.read(b"MSH|^~\\&|A|B\r" + tail)
