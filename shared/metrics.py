@@ -61,7 +61,9 @@ GROUP_MESSAGES = Histogram("handoff_group_messages", "Messages in one group comm
 
 # Transitions
 TIMERS_ALIVE = Gauge("handoff_timers_alive_timestamp_seconds", "When due tasks were last looked for (Unix time)")
-TIMERS_SET_ASIDE = Gauge("handoff_timers_set_aside", "Tasks whose due level could not be told, tried again later")
+TIMERS_SET_ASIDE = Gauge(
+    "handoff_timers_set_aside", "Rows whose due level could not be told, tried again later", ("work",)
+)
 TASKS_ESCALATED = Counter("handoff_tasks_escalated", "Firings of an escalation level", ("level",))
 TASKS_OVERDUE = Gauge("handoff_tasks_overdue", "Open tasks past their due time")
 SIGNALS_OPEN = Gauge("handoff_signals_open", "Live signals now raised", ("kind",))

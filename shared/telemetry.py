@@ -31,7 +31,7 @@ KEYS = frozenset(
         # opaque ids
         *("request_id", "trace_id", "message_id", "event_id", "subject", "subjects", "encounter_id", "transition_id"),
         *("task_id", "plan_id", "delivery_id", "notice_id", "endpoint_id", "signal_id", "control_id", "patient_id"),
-        *("correlation_id", "causation_id", "log_id"),
+        *("correlation_id", "causation_id", "log_id", "row_id"),
         # where in the pipeline
         *("topic", "topics", "partition", "partitions", "offset", "sequence", "epoch", "consumer", "group", "shard"),
         *("source", "type", "version", "feed", "facility", "trigger", "hop", "organisation", "protocol", "kind"),
@@ -40,7 +40,7 @@ KEYS = frozenset(
         *("size", "bytes", "keys", "seconds", "milliseconds", "retry_in", "oldest_seconds", "lag", "limit"),
         # the process
         *("method", "route", "host", "port", "pid", "signal", "setting", "check", "migration", "connections", "role"),
-        *("file", "task", "url_host"),
+        *("file", "task", "work", "url_host"),
     }
 )
 LONGEST_TEXT = 200

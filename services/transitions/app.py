@@ -12,12 +12,12 @@ from services.transitions.editions import register_protocols
 from services.transitions.monitoring.api import monitoring_router
 from services.transitions.monitoring.rules import read_rules as read_monitoring
 from services.transitions.monitoring.showing import showing_router
-from services.transitions.monitoring.watching import Watcher
+from services.transitions.monitoring.watching import watcher
 from services.transitions.protocol_api import protocols_router
 from services.transitions.protocols import read_protocols
 from services.transitions.referrals.api import referrals_router
 from services.transitions.referrals.rules import read_rules
-from services.transitions.referrals.ticking import LoopKeeper
+from services.transitions.referrals.ticking import loop_keeper
 from services.transitions.risk.api import risk_router
 from services.transitions.settings import Settings
 from services.transitions.signals.api import signals_router
@@ -59,8 +59,8 @@ async def build(settings: Settings) -> Service:
         handlers=handlers(library, rules, watch),
         instance=settings.instance,
     )
-    loop = LoopKeeper(database, rules)
-    watcher = Watcher(database, library, watch)
+    loop = loop_keeper(database, rules)
+    silence = watcher(database, library, watch)
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
     clock = Timekeeper(database, library, batch=settings.timers_batch)
     operations = operations_router(database, consumer=consumer, relay=relay, snapshot=tell_open_transitions)
@@ -76,4 +76,4 @@ async def build(settings: Settings) -> Service:
         operations,
     ]
     app = create_app(SERVICE, database=database, settings=settings.http, routers=routers)
-    return Service(app, database, (consumer.run, relay.run, clock.run, loop.run, watcher.run))
+    return Service(app, database, (consumer.run, relay.run, clock.run, loop.run, silence.run))

@@ -2,38 +2,27 @@
 
 import asyncio
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from uuid import UUID
+from collections.abc import Sequence
 
 import asyncpg
 
 from services.transitions.escalation import LAPSE, Timer, fire
 from services.transitions.lapsing import end_lapsed
 from services.transitions.protocols import Library
+from services.transitions.rounds import Rounds, Tell, Told
 from services.transitions.store import following, timers
+from services.transitions.store.timers import Aside
 from shared.events import Draft
-from shared.kafka.failures import is_transient
-from shared.metrics import TASKS_ESCALATED, TASKS_OVERDUE, TIMERS_ALIVE, TIMERS_SET_ASIDE
+from shared.metrics import TASKS_ESCALATED, TASKS_OVERDUE, TIMERS_ALIVE
 from shared.postgres import Database, Transaction
 from shared.telemetry import log
 
 LONGEST_SLEEP_S = 1.0
 SHORTEST_SLEEP_S = 0.05
 COUNT_OVERDUE_EVERY_S = 15.0
-# A task that the rules fail on is tried again after this long.
-TRY_AGAIN_S = 300.0
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What one round found and did: tasks found due, and levels told."""
-
-    found: int
-    levels: int
-
-
-async def tell_due(tx: Transaction, library: Library, limit: int, aside: Collection[UUID] = ()) -> Told:
+async def tell_due(tx: Transaction, library: Library, limit: int, aside: Aside = ()) -> Told:
     """Tells what is due by the database's clock, up to `limit` levels, but for the tasks `aside`; effect and events are
     one transaction.
 
@@ -79,11 +68,8 @@ class Timekeeper:
 
     def __init__(self, database: Database, library: Library, *, batch: int = 500) -> None:
         self._database = database
-        self._library = library
-        self._batch = batch
+        self._rounds = Rounds(database, "tasks", due=timers.due_tasks, tell=_telling(library), batch=batch)
         self._counted_at = float("-inf")
-        self._aside: dict[UUID, float] = {}
-        """Tasks whose level could not be told, and until when they are left out (monotonic)."""
 
     async def run(self) -> None:
         """Runs until cancelled. While the database is away it waits: what became due then is told afterwards."""
@@ -99,37 +85,10 @@ class Timekeeper:
 
     async def work_off(self) -> float:
         """Tells all that is due now; answers how long until there may be more, in seconds (monotonic, one at most)."""
-        while True:
-            told = await self._tell(self._batch)
-            if told.levels:
-                log.info("timers.told", count=told.levels)
-                continue
-            async with self._database.pool.acquire() as connection:
-                ahead = await timers.seconds_to_next(connection)
-            return LONGEST_SLEEP_S if ahead is None else min(max(ahead, SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
-
-    async def _tell(self, limit: int) -> Told:
-        """One round; when the rules fail on a task it is sought by halves and set aside: the others are told."""
-        now = time.monotonic()
-        self._aside = {task: until for task, until in self._aside.items() if until > now}
-        TIMERS_SET_ASIDE.set(len(self._aside))
-        try:
-            async with self._database.transaction() as tx:
-                return await tell_due(tx, self._library, limit, self._aside)
-        except Exception as error:
-            if is_transient(error):
-                raise
-            if limit > 1:
-                return await self._tell(limit // 2)
-            await self._set_aside(error)
-            return Told(1, 1)
-
-    async def _set_aside(self, error: Exception) -> None:
+        await self._rounds.work_off()
         async with self._database.pool.acquire() as connection:
-            failing = await timers.due_tasks(connection, 1, self._aside)
-        for task in failing:
-            log.error("timers.set_aside", task_id=task, exc_info=error)
-            self._aside[task] = time.monotonic() + TRY_AGAIN_S
+            ahead = await timers.seconds_to_next(connection)
+        return LONGEST_SLEEP_S if ahead is None else min(max(ahead, SHORTEST_SLEEP_S), LONGEST_SLEEP_S)
 
     async def _count_overdue(self) -> None:
         if time.monotonic() - self._counted_at < COUNT_OVERDUE_EVERY_S:
@@ -137,3 +96,10 @@ class Timekeeper:
         async with self._database.pool.acquire() as connection:
             TASKS_OVERDUE.set(await timers.count_overdue(connection))
         self._counted_at = time.monotonic()
+
+
+def _telling(library: Library) -> Tell:
+    async def tell(tx: Transaction, limit: int, aside: Aside) -> Told:
+        return await tell_due(tx, library, limit, aside)
+
+    return tell

@@ -11,6 +11,7 @@ import orjson
 from services.transitions.monitoring.alert import Alert, Watched
 from services.transitions.monitoring.reading import Quality, Reading
 from services.transitions.monitoring.rules import Severity, Watch
+from services.transitions.store.timers import Aside
 
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
@@ -79,8 +80,9 @@ WHERE r.quality IN ('implausible', 'unit-unknown', 'no-number') AND EXISTS (
 ORDER BY r.known_at DESC LIMIT $2
 """
 SILENT = """
-SELECT id, patient_id FROM monitoring WHERE ended_at IS NULL AND missing_at <= clock_timestamp()
-ORDER BY missing_at LIMIT $1
+SELECT id, patient_id FROM monitoring
+WHERE ended_at IS NULL AND missing_at <= clock_timestamp() AND id <> ALL ($2)
+ORDER BY missing_at, id LIMIT $1
 """
 REKEY = (
     "UPDATE monitoring SET patient_id = $2 WHERE patient_id = $1",
@@ -198,8 +200,9 @@ async def doubtful(connection: "Connection", facilities: Sequence[str], limit: i
     return [dict(row) for row in await connection.fetch(DOUBTFUL, list(facilities), limit)]
 
 
-async def silent(connection: "Connection", limit: int) -> dict[UUID, str]:
-    return {row["id"]: row["patient_id"] for row in await connection.fetch(SILENT, limit)}
+async def silent(connection: "Connection", limit: int, aside: Aside = ()) -> dict[UUID, str]:
+    """Monitorings with a signal that has been silent for too long, but for those `aside`, and whose they are."""
+    return {row["id"]: row["patient_id"] for row in await connection.fetch(SILENT, limit, list(aside))}
 
 
 async def rekey(connection: "Connection", retired: str, survivor: str) -> None:

@@ -1,12 +1,9 @@
 """Watching patients: what was measured is kept and judged, alerts open tasks, silence is asked after."""
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID
-
-import asyncpg
 
 from services.transitions.announcement import Cause
 from services.transitions.monitoring import store
@@ -16,14 +13,13 @@ from services.transitions.monitoring.reading import Reading, findings, reading_i
 from services.transitions.monitoring.rules import MonitoringRules
 from services.transitions.monitoring.store import Monitoring
 from services.transitions.protocols import Library
+from services.transitions.rounds import Rounds, Told
+from services.transitions.store.timers import Aside
 from shared.events import AnyEvent
 from shared.events.followups import ObservationRecorded
-from shared.metrics import WORK_ALIVE
 from shared.postgres import Database, Transaction
-from shared.telemetry import log
 
 LONGEST_TREND = timedelta(days=31)
-LOOK_EVERY_S = 1.0
 
 
 async def hear_observations(
@@ -123,9 +119,9 @@ def _patience(rules: MonitoringRules, monitoring: Monitoring, signal: str) -> ti
     return timedelta(hours=rules.silence(rules.watch(signal, monitoring.variant, monitoring.limits)))
 
 
-async def ask_after(tx: Transaction, library: Library, rules: MonitoringRules, limit: int) -> int:
-    """Opens an outreach task for each silent signal, once; answers how many monitorings were looked at."""
-    due = await store.silent(tx.connection, limit)
+async def ask_after(tx: Transaction, library: Library, rules: MonitoringRules, limit: int, aside: Aside = ()) -> Told:
+    """Opens an outreach task for each silent signal, once, but for the monitorings `aside`."""
+    due = await store.silent(tx.connection, limit, aside)
     idle = await tx.lock_idle(due.values()) if due else {}
     ids: list[UUID] = [key for key, patient in due.items() if patient in idle]
     found = [m for m in await store.load(tx.connection, [], ids) if m.id in ids] if ids else []
@@ -138,7 +134,7 @@ async def ask_after(tx: Transaction, library: Library, rules: MonitoringRules, l
             await store.set_missing(tx.connection, monitoring.id, now + timedelta(hours=1))
         else:
             await plan_silence(tx, rules, monitoring, [*known, *raised])
-    return len(found)
+    return Told(len(due), len(found))
 
 
 async def _silent(
@@ -156,29 +152,10 @@ async def _silent(
     return raised
 
 
-class Watcher:
+def watcher(database: Database, library: Library, rules: MonitoringRules, *, batch: int = 50) -> Rounds:
     """Asks after silent devices for as long as it runs."""
 
-    def __init__(self, database: Database, library: Library, rules: MonitoringRules, *, batch: int = 50) -> None:
-        self._database = database
-        self._library = library
-        self._rules = rules
-        self._batch = batch
+    async def tell(tx: Transaction, limit: int, aside: Aside) -> Told:
+        return await ask_after(tx, library, rules, limit, aside)
 
-    async def run(self) -> None:
-        """Runs until cancelled; while the database is away it waits."""
-        while True:
-            try:
-                await self.work_off()
-                WORK_ALIVE.labels("monitoring").set_to_current_time()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                log.warning("timers.waiting", exc_info=error)
-            except Exception as error:  # noqa: BLE001  (one that the rules fail on must not stop tasks and evidence too)
-                log.error("timers.failed", exc_info=error)
-            await asyncio.sleep(LOOK_EVERY_S)
-
-    async def work_off(self) -> None:
-        looked = 1
-        while looked:
-            async with self._database.transaction() as tx:
-                looked = await ask_after(tx, self._library, self._rules, self._batch)
+    return Rounds(database, "monitoring", due=store.silent, tell=tell, batch=batch)

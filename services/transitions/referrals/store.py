@@ -11,6 +11,7 @@ import orjson
 from services.transitions.referrals.clocks import EXPIRY, LoopTimer, Waiting
 from services.transitions.referrals.referral import Deed, Referral, begin
 from services.transitions.referrals.states import Kind
+from services.transitions.store.timers import Aside
 from shared.events import BY_TYPE, Fact
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ WHERE t.referral_id = $1 AND t.step = $2 AND t.level < $3
   AND t.fired_at > (SELECT max(recorded) FROM referral_deed WHERE referral_id = $1)
 """
 DUE = """
-SELECT referral_id, patient_id FROM referral_timer WHERE fired_at IS NULL AND due_at <= clock_timestamp()
+SELECT referral_id, patient_id FROM referral_timer
+WHERE fired_at IS NULL AND due_at <= clock_timestamp() AND referral_id <> ALL ($2)
 ORDER BY due_at, referral_id, level LIMIT $1
 """
 # Asked again under the patients' locks: another scheduler may have told them meanwhile, or a deed have come.
@@ -185,9 +187,11 @@ async def rekey(connection: "Connection", retired: str, survivor: str) -> None:
         await connection.execute(statement, retired, survivor)
 
 
-async def due_referrals(connection: "Connection", limit: int) -> dict[UUID, str]:
-    """Referrals with a level that is due, the longest due first, and whose they are. Nothing is locked."""
-    return {row["referral_id"]: row["patient_id"] for row in await connection.fetch(DUE, limit)}
+async def due_referrals(connection: "Connection", limit: int, aside: Aside = ()) -> dict[UUID, str]:
+    """Referrals with a level that is due, but for those `aside`, the longest due first, and whose they are. Nothing is
+    locked.
+    """
+    return {row["referral_id"]: row["patient_id"] for row in await connection.fetch(DUE, limit, list(aside))}
 
 
 async def claim(connection: "Connection", ids: Collection[UUID], patients: Collection[str]) -> list[LoopTimer]:

@@ -14,6 +14,9 @@ from shared.events.transitions import Transition
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
 
+Aside = Collection[UUID]
+"""Rows that a round leaves out: they failed before and are tried again later."""
+
 DUE = """
 SELECT task_id, patient_id FROM task_timer
 WHERE fired_at IS NULL AND due_at <= clock_timestamp() AND task_id <> ALL ($2)
@@ -52,7 +55,7 @@ class Clocked:
     obligation: Obligation
 
 
-async def due_tasks(connection: "Connection", limit: int, aside: Collection[UUID] = ()) -> dict[UUID, str]:
+async def due_tasks(connection: "Connection", limit: int, aside: Aside = ()) -> dict[UUID, str]:
     """Tasks with a level that is due, but for those `aside`, the longest due first, and whose they are. Nothing is
     locked.
     """

@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from services.transitions.api import transitions_router
 from services.transitions.referrals.api import referrals_router
-from services.transitions.referrals.ticking import LoopKeeper
+from services.transitions.referrals.ticking import loop_keeper
 from shared.events import AnyEvent
 from shared.events.encounters import PatientMerged
 from shared.events.followups import AppointmentAttended, AppointmentBooked
@@ -96,7 +96,7 @@ async def test_own_statements_and_repeats_change_nothing(house: House) -> None:
 async def test_every_level_is_told_once_however_many_look(house: House) -> None:
     for n in range(5):
         await requested(house, timedelta(days=30), service=f"service {n}", identifier=None)
-    keepers = [LoopKeeper(house.database, RULES) for _ in range(2)]
+    keepers = [loop_keeper(house.database, RULES) for _ in range(2)]
     for keeper in [*keepers, *keepers]:
         await keeper.work_off()
     assert len(await house.facts(ReferralOverdue)) == 5
@@ -106,7 +106,7 @@ async def test_every_level_is_told_once_however_many_look(house: House) -> None:
 async def test_an_expired_referral_is_over(house: House, client: Client) -> None:
     ends = await house.now() - timedelta(minutes=1)
     key, _ = await requested(house, timedelta(hours=1), expires_at=ends)
-    await LoopKeeper(house.database, RULES).work_off()
+    await loop_keeper(house.database, RULES).work_off()
     assert (await shown(client, key))["state"] == "expired"
 
 

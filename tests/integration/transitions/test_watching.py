@@ -14,7 +14,7 @@ from services.transitions.api import transitions_router
 from services.transitions.monitoring.api import monitoring_router
 from services.transitions.monitoring.rules import read_rules
 from services.transitions.monitoring.showing import showing_router
-from services.transitions.monitoring.watching import Watcher
+from services.transitions.monitoring.watching import watcher
 from services.transitions.risk.api import risk_router
 from shared.events import AnyEvent
 from shared.events.followups import ObservationRecorded
@@ -106,7 +106,7 @@ async def test_silence_is_asked_after_once(house: House, client: Client) -> None
     await house.database.pool.execute("UPDATE monitoring SET since = since - interval '3 days'")
     await client.ask("PUT", path, Role.CARE_MANAGER, json={"signals": ["weight"]})
     for _ in range(2):
-        await Watcher(house.database, house.library, RULES).work_off()
+        await watcher(house.database, house.library, RULES).work_off()
     [raised] = await house.facts(AlertRaised)
     assert raised.text == "Weight: no reading for 36 hours"
     await measured(house, "180", code="29463-7", unit="[lb_av]")
