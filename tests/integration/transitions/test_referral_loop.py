@@ -177,7 +177,7 @@ async def test_a_merge_takes_the_referrals_along(house: House, client: Client) -
 async def test_a_level_told_in_between_makes_no_step_stale(house: House, client: Client) -> None:
     key, _ = await requested(house, timedelta(days=60))
     seen = (await shown(client, key))["version"]
-    await LoopKeeper(house.database, RULES).work_off()
+    await loop_keeper(house.database, RULES).work_off()
     assert (await shown(client, key))["version"] > seen
     accepted = await ask(client, f"/referrals/{key}/accept", {"version": seen})
     assert (accepted.status, accepted.body["state"]) == (200, "accepted")
