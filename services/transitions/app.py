@@ -15,6 +15,9 @@ from services.transitions.monitoring.showing import showing_router
 from services.transitions.monitoring.watching import watcher
 from services.transitions.protocol_api import protocols_router
 from services.transitions.protocols import read_protocols
+from services.transitions.quality.api import quality_router
+from services.transitions.quality.counter import Counter
+from services.transitions.quality.measures import read_measures
 from services.transitions.referrals.api import referrals_router
 from services.transitions.referrals.rules import read_rules
 from services.transitions.referrals.ticking import loop_keeper
@@ -48,21 +51,23 @@ async def build(settings: Settings) -> Service:
     protocols = read_protocols(settings.protocols, demo=settings.demo, programmes=settings.programmes)
     closed = read_calendars(settings.calendars)
     watch = read_monitoring()
+    measures = read_measures(settings.measures, settings.protocols)
     database = await open_database(SERVICE, settings.postgres)
     library = await register_protocols(database, protocols, closed)
     consumer = Consumer(
         database=database,
         kafka=settings.kafka,
         name=SERVICE,
-        hears=dict.fromkeys(EVIDENCE, library.heard),
+        hears=dict.fromkeys(EVIDENCE, library.heard | measures.heard),
         gather_s=GATHER_S,
-        handlers=handlers(library, rules, watch),
+        handlers=handlers(library, rules, watch, measures),
         instance=settings.instance,
     )
     loop = loop_keeper(database, rules)
     silence = watcher(database, library, watch)
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
     clock = Timekeeper(database, library, batch=settings.timers_batch)
+    counter = Counter(database, measures, share=settings.counting_share)
     operations = operations_router(database, consumer=consumer, relay=relay, snapshot=tell_open_transitions)
     routers = [
         transitions_router(database, library),
@@ -72,8 +77,9 @@ async def build(settings: Settings) -> Service:
         monitoring_router(database, library, watch),
         showing_router(database, watch),
         risk_router(database),
+        quality_router(database, measures),
         signals_router(database),
         operations,
     ]
     app = create_app(SERVICE, database=database, settings=settings.http, routers=routers)
-    return Service(app, database, (consumer.run, relay.run, clock.run, loop.run, silence.run))
+    return Service(app, database, (consumer.run, relay.run, clock.run, loop.run, silence.run, counter.run))

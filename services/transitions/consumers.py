@@ -6,6 +6,8 @@ from services.transitions.monitoring.rules import MonitoringRules
 from services.transitions.monitoring.rules import read_rules as read_monitoring
 from services.transitions.monitoring.watching import hear_observations
 from services.transitions.protocols import Library
+from services.transitions.quality.keeping import keep_deeds
+from services.transitions.quality.measures import Measures, read_measures
 from services.transitions.referrals.hearing import hear_referrals
 from services.transitions.referrals.rules import LoopRules, read_rules
 from services.transitions.tracking import track_encounters, weigh_evidence
@@ -20,18 +22,31 @@ Tracking = Callable[[Transaction, Library, Sequence[AnyEvent]], Awaitable[None]]
 
 
 def handlers(
-    library: Library, rules: LoopRules | None = None, watch: MonitoringRules | None = None
+    library: Library,
+    rules: LoopRules | None = None,
+    watch: MonitoringRules | None = None,
+    measures: Measures | None = None,
 ) -> Mapping[Topic, Handler]:
-    """Each topic's handler; `rules` are the referral loop's, `watch` the monitoring's (else those shipped)."""
+    """Each topic's handler; `rules` are the referral loop's, `watch` the monitoring's, `measures` those of quality
+    (else those shipped).
+    """
     moving = _moving(rules or read_rules())
     watching = _watching(library, watch or read_monitoring())
     evidence = _knowing(library, weigh_evidence)
+    keeping = _keeping(library, measures or read_measures())
     return {
-        Topic.ENCOUNTERS: _knowing(library, track_encounters),
-        Topic.FOLLOWUPS: _each(evidence, moving, watching),
+        Topic.ENCOUNTERS: _each(_knowing(library, track_encounters), keeping),
+        Topic.FOLLOWUPS: _each(evidence, keeping, moving, watching),
         Topic.REFERRALS: _each(evidence, moving),
-        **dict.fromkeys(EVIDENCE, evidence),
+        **dict.fromkeys(EVIDENCE, _each(evidence, keeping)),
     }
+
+
+def _keeping(library: Library, measures: Measures) -> Handler:
+    async def handle(tx: Transaction, events: Sequence[AnyEvent]) -> None:
+        await keep_deeds(tx, measures, library, events)
+
+    return handle
 
 
 def _moving(rules: LoopRules) -> Handler:

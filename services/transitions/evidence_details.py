@@ -25,6 +25,7 @@ from shared.events.followups import (
     ObservationRecorded,
     TaughtBack,
 )
+from shared.events.notifications import NotificationFact
 from shared.events.referrals import (
     ReferralAccepted,
     ReferralAttended,
@@ -81,6 +82,11 @@ def _of_document(fact: DocumentAvailable) -> Told:
     return {"document-type": fact.document_type, "completion": fact.completion}
 
 
+def _of_notice(fact: NotificationFact) -> Told:
+    told = fact.delivery
+    return {"of": told.event_type, "bases": ",".join(told.bases), "organisation": told.organisation}
+
+
 _GIVES: tuple[tuple[type[Fact], Callable[[Any], Told]], ...] = (
     (EncounterFact, _of_encounter),
     (AppointmentFact, _of_appointment),
@@ -90,6 +96,7 @@ _GIVES: tuple[tuple[type[Fact], Callable[[Any], Told]], ...] = (
     (MedicationReconciled, lambda fact: {"by-role": fact.by_role}),
     (ObservationRecorded, lambda fact: {"code": fact.code}),
     (HandoffReceived, lambda fact: {"organisation": fact.organisation}),
+    (NotificationFact, _of_notice),
     (ReferralFact, lambda fact: {"service": fact.service, "priority": fact.priority}),
 )
 

@@ -43,6 +43,7 @@ __all__ = [
     "TaskRule",
     "WrongProtocolError",
     "edition_of",
+    "read_conditions",
     "read_draft",
     "read_protocols",
 ]
@@ -179,7 +180,7 @@ def read_protocols(folder: Path, *, demo: bool = False, programmes: Iterable[str
     Raises WrongProtocolError, also for a programme that is none.
     """
     asked = set(programmes)
-    conditions = _read_conditions(folder)
+    conditions = read_conditions(folder)
     found: dict[str, Protocol] = {}
     for path in sorted(folder.glob("*.yaml")):
         protocol = read_protocol(path.name, path.read_text(encoding="utf-8"), conditions)
@@ -194,7 +195,8 @@ def read_protocols(folder: Path, *, demo: bool = False, programmes: Iterable[str
     return tuple(p for p in found.values() if (demo or not p.demo) and (not p.optional or p.name in asked))
 
 
-def _read_conditions(folder: Path) -> Mapping[str, tuple[str, ...]]:
+def read_conditions(folder: Path) -> Mapping[str, tuple[str, ...]]:
+    """The named value sets beside the protocols, as prefixes without dots. Raises WrongProtocolError."""
     path = folder / CONDITIONS
     if not path.exists():
         return {}

@@ -34,3 +34,9 @@ class Settings(BaseSettings):
     timers_batch: int = Field(
         default=500, ge=1, le=5000, description="How many due levels of tasks are told in one transaction at most."
     )
+    measures: Path = Field(
+        default=Path(__file__).parent / "quality" / "measures", description="Folder of the quality measures (*.yaml)."
+    )
+    counting_share: float = Field(
+        default=0.1, gt=0, le=1, description="Part of the time that counting quality measures may take."
+    )

@@ -210,7 +210,9 @@ def referral_attended(time: str, patient: str = "p1") -> AnyEvent:
     return event_of(fact, patient, at(time))
 
 
-def delivered(notice_of: AnyEvent, time: str, fact: type[NotificationFact] = NotificationDelivered) -> AnyEvent:
+def delivered(
+    notice_of: AnyEvent, time: str, fact: type[NotificationFact] = NotificationDelivered, **more: Any
+) -> AnyEvent:
     told = Delivery(
         id=uuid4(),
         version=1,
@@ -220,6 +222,7 @@ def delivered(notice_of: AnyEvent, time: str, fact: type[NotificationFact] = Not
         event_type=notice_of.type,
         status="delivered",
         at=at(time),
+        **more,
     )
     return event_of(fact(delivery=told), notice_of.subject, at(time), source="notifications")
 

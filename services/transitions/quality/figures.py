@@ -1,0 +1,170 @@
+"""SQL of figures: how many were counted, left out, met, by whichever side one looks at them; and who they are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from services.transitions.quality.outcome import Status
+
+if TYPE_CHECKING:
+    from shared.postgres.transaction import Connection
+
+
+class Side(StrEnum):
+    """By what figures are grouped. A stay under several protocols is counted under each of them."""
+
+    FACILITY = "facility"
+    ORGANISATION = "organisation"
+    PROTOCOL = "protocol"
+    MONTH = "month"
+
+
+COLUMN: Mapping[Side, str] = {
+    Side.FACILITY: "o.facility",
+    Side.ORGANISATION: "o.organisation",
+    Side.PROTOCOL: "p.protocol",
+    Side.MONTH: "to_char(o.counted_on, 'YYYY-MM')",
+}
+EACH_PROTOCOL = (
+    "CROSS JOIN LATERAL unnest(CASE o.protocols WHEN '{}' THEN ARRAY[NULL] ELSE o.protocols END) AS p (protocol)"
+)
+CLOSED = "o.exclusion IS NULL AND o.closes_at <= now()"
+FIGURES = f"""
+SELECT o.measure{{sides}}, o.exclusion, count(*) AS total,
+    count(*) FILTER (WHERE {CLOSED}) AS denominator, count(*) FILTER (WHERE {CLOSED} AND o.met) AS numerator,
+    count(*) FILTER (WHERE o.exclusion IS NULL AND o.closes_at > now() AND o.met) AS pending_met,
+    percentile_cont(0.5) WITHIN GROUP (ORDER BY o.value) FILTER (WHERE {CLOSED}) AS median,
+    percentile_cont(0.9) WITHIN GROUP (ORDER BY o.value) FILTER (WHERE {CLOSED}) AS p90
+FROM quality_outcome o {{joined}} WHERE {{where}} GROUP BY o.measure{{sides}}, o.exclusion
+"""
+LISTED = """
+SELECT o.about, o.patient_id, o.transition_id, o.facility, o.organisation, o.protocols, o.counted_at, o.counted_on,
+    o.closes_at, o.exclusion, o.met, o.met_at, o.event_id, o.value, o.why, o.version, now() AS now
+FROM quality_outcome o WHERE {where} ORDER BY o.counted_at DESC, o.about DESC LIMIT {limit}
+"""
+IS: Mapping[Status, str] = {
+    Status.MET: f"{CLOSED} AND o.met",
+    Status.MISSED: f"{CLOSED} AND NOT o.met",
+    Status.PENDING: "o.exclusion IS NULL AND o.closes_at > now()",
+    Status.EXCLUDED: "o.exclusion IS NOT NULL",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which outcomes: counted on a local day from `since` to before `until`. `facilities`: those the caller may see
+    (empty: all). `none` as organisation or protocol asks for those without one.
+    """
+
+    since: date
+    until: date
+    measures: tuple[str, ...] = ()
+    facility: str | None = None
+    organisation: str | None = None
+    protocol: str | None = None
+    facilities: tuple[str, ...] = ()
+    status: Status | None = None
+    before: tuple[datetime, UUID] | None = None
+    limit: int = 50
+
+
+@dataclass(slots=True)
+class Figure:
+    """One measure, of one group. The denominator holds only those whose window has passed; `pending` are the others,
+    `pending_met` those of them that are met already. `population` is all of them, `left_out` by reason.
+    """
+
+    measure: str
+    group: Mapping[str, str | None]
+    left_out: dict[str, int] = field(default_factory=dict)
+    denominator: int = 0
+    numerator: int = 0
+    pending: int = 0
+    pending_met: int = 0
+    median: float | None = None
+    p90: float | None = None
+
+    @property
+    def rate(self) -> float | None:
+        return self.numerator / self.denominator if self.denominator else None
+
+    @property
+    def population(self) -> int:
+        return self.denominator + self.pending + sum(self.left_out.values())
+
+
+NONE = "none"
+
+
+def _where(wanted: Wanted, given: list[Any]) -> str:
+    """The conditions; only what is asked for stands in them, values are parameters."""
+
+    def put(value: Any) -> str:
+        given.append(value)
+        return f"${len(given)}"
+
+    said = [f"o.counted_on >= {put(wanted.since)} AND o.counted_on < {put(wanted.until)}"]
+    if wanted.measures:
+        said.append(f"o.measure = ANY ({put(list(wanted.measures))}::text[])")
+    if wanted.facility is not None:
+        said.append(f"o.facility = {put(wanted.facility)}")
+    if wanted.facilities:
+        said.append(f"o.facility = ANY ({put(list(wanted.facilities))}::text[])")
+    if wanted.organisation is not None:
+        absent = wanted.organisation == NONE
+        said.append("o.organisation IS NULL" if absent else f"o.organisation = {put(wanted.organisation)}")
+    if wanted.protocol is not None:
+        absent = wanted.protocol == NONE
+        said.append("o.protocols = '{}'" if absent else f"{put(wanted.protocol)} = ANY (o.protocols)")
+    if wanted.status is not None:
+        said.append(IS[wanted.status])
+    if wanted.before is not None:
+        said.append(f"(o.counted_at, o.about) < ({put(wanted.before[0])}, {put(wanted.before[1])})")
+    return " AND ".join(said)
+
+
+async def figures(connection: "Connection", wanted: Wanted, sides: Sequence[Side]) -> list[Figure]:
+    """One figure a measure and group, in order; a measure nobody belongs to has none."""
+    given: list[Any] = []
+    where = _where(wanted, given)
+    joined = EACH_PROTOCOL if Side.PROTOCOL in sides else ""
+    if joined and wanted.protocol not in {None, NONE}:
+        where += f" AND p.protocol = ${len(given) + 1}"
+        given.append(wanted.protocol)
+    columns = "".join(f", {COLUMN[side]}" for side in sides)
+    found: dict[tuple[Any, ...], Figure] = {}
+    for row in await connection.fetch(FIGURES.format(sides=columns, joined=joined, where=where), *given):
+        # Columns stand in the order asked for: the measure, the sides, then the counts.
+        said = list(row.values())
+        key = tuple(said[: len(sides) + 1])
+        group = dict(zip((side.value for side in sides), key[1:], strict=True))
+        _add(found.setdefault(key, Figure(key[0], group)), row)
+    return [found[key] for key in sorted(found, key=lambda key: tuple((part is None, part or "") for part in key))]
+
+
+def _add(figure: Figure, row: Any) -> None:
+    if row["exclusion"] is not None:
+        figure.left_out[row["exclusion"]] = row["total"]
+        return
+    figure.denominator, figure.numerator = row["denominator"], row["numerator"]
+    figure.pending, figure.pending_met = row["total"] - row["denominator"], row["pending_met"]
+    figure.median, figure.p90 = row["median"], row["p90"]
+
+
+async def listed(connection: "Connection", wanted: Wanted) -> list[dict[str, Any]]:
+    """Those behind the figure, what was counted last first."""
+    given: list[Any] = []
+    where = _where(wanted, given)
+    given.append(wanted.limit)
+    rows = await connection.fetch(LISTED.format(where=where, limit=f"${len(given)}"), *given)
+    return [_shown(dict(row)) for row in rows]
+
+
+def _shown(row: dict[str, Any]) -> dict[str, Any]:
+    now = row.pop("now")
+    closed = row["closes_at"] <= now
+    status = Status.PENDING if not closed else Status.MET if row["met"] else Status.MISSED
+    return {"status": Status.EXCLUDED if row["exclusion"] is not None else status, **row}

@@ -1,0 +1,195 @@
+"""Measures of quality: who is counted, who is left out, what counts as done. They are data (`measures/*.yaml`),
+versioned, each number with its source; this module says what such a file may hold, and reads it.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import Field, TypeAdapter, ValidationError
+
+from services.transitions.evidence_details import TAKEN_BACK_BY
+from services.transitions.protocols import WrongProtocolError, read_conditions
+from services.transitions.quality.measure_parts import DeedRule, Episodes, Exclusion, Numerator, Population, Unmet
+from services.transitions.referrals.states import Proof
+from services.transitions.task_rule import Part
+from shared.bounded_yaml import read_yaml
+
+SHIPPED = Path(__file__).parent / "measures"
+PROTOCOLS = Path(__file__).parents[1] / "protocols"
+SHARED = ("population", "episode", "counts", "better", "unit")
+ADDED = ("exclusions", "cannot_know")
+
+
+class _Measure(Part):
+    """What every measure says. `better`: which way is good. `cannot_know`: what the events do not tell, in words."""
+
+    id: str = Field(pattern=r"^[A-Z0-9-]+$")
+    version: str
+    family: str
+    title: str
+    source: str
+    better: Literal["higher", "lower"] = "higher"
+    unit: Literal["days", "hours", "seconds"] = "days"
+    cannot_know: tuple[str, ...] = ()
+
+
+class StayMeasure(_Measure):
+    """Of stays and emergency visits that are over."""
+
+    counts: Literal["stays"]
+    population: Population
+    episode: Episodes | None = None
+    exclusions: tuple[Exclusion, ...] = ()
+    numerator: Numerator
+
+    @property
+    def names_others(self) -> frozenset[str]:
+        """Other measures whose outcome this one looks at."""
+        return self.numerator.names_others | {e.measure for e in self.exclusions if isinstance(e, Unmet)}
+
+
+class ReferralMeasure(_Measure):
+    """Of referrals: `proof` is what must be there within so many days of the request (`closed`: all three proofs)."""
+
+    counts: Literal["referrals"]
+    proof: Literal["result", "closed"]
+    to_day: int = Field(ge=1, le=400)
+
+    @property
+    def asks(self) -> Proof | None:
+        return Proof(self.proof) if self.proof != "closed" else None
+
+
+class TaskMeasure(_Measure):
+    """Of obligations that are owed: done in time, or escalated."""
+
+    counts: Literal["tasks"]
+    met: Literal["in-time", "escalated"]
+
+
+class LevelMeasure(_Measure):
+    """Of levels of ladders that were told: so soon after they were due."""
+
+    counts: Literal["levels"]
+    within_seconds: int = Field(ge=1, le=86_400)
+
+
+Measure = StayMeasure | ReferralMeasure | TaskMeasure | LevelMeasure
+ONE: TypeAdapter[Measure] = TypeAdapter(Annotated[Measure, Field(discriminator="counts")])
+
+
+class Family(Part):
+    """What stands in one file: the shared parts, and the measures; a measure's own exclusions come on top."""
+
+    name: str = Field(pattern=r"^[a-z0-9-]+$")
+    version: str
+    title: str
+    source: str
+    counts: str | None = None
+    better: str | None = None
+    unit: str | None = None
+    population: Any = None
+    episode: Any = None
+    exclusions: tuple[Any, ...] = ()
+    cannot_know: tuple[str, ...] = ()
+    measures: tuple[dict[str, Any], ...] = Field(min_length=1)
+
+    def each(self) -> Iterable[dict[str, Any]]:
+        shared = {name: value for name in SHARED if (value := getattr(self, name)) is not None}
+        for told in self.measures:
+            source = f"{self.source}. {told.get('source', '')}".strip()
+            added = {name: [*getattr(self, name), *told.get(name, ())] for name in ADDED}
+            named = {"family": self.name, "version": self.version, "source": source}
+            yield shared | told | {name: value for name, value in added.items() if value} | named
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Every measure that is counted, by id, with the value sets that they name."""
+
+    by_id: Mapping[str, Measure]
+    sets: Mapping[str, tuple[str, ...]]
+
+    @cached_property
+    def edition(self) -> str:
+        """Names what is counted and how: another one means that everybody must be counted anew."""
+        said = [f"{one.model_dump_json()}" for one in self.by_id.values()]
+        return hashlib.sha256("\n".join([*sorted(said), str(sorted(self.sets.items()))]).encode()).hexdigest()[:16]
+
+    @cached_property
+    def deeds(self) -> tuple[DeedRule, ...]:
+        """What is asked of deeds, by whichever measure: these must be kept, whoever else waits for them."""
+        asked = [rule for one in self.stays for rule in getattr(one.numerator, "evidence", ())]
+        return tuple(rule for n, rule in enumerate(asked) if rule not in asked[:n])
+
+    @cached_property
+    def heard(self) -> frozenset[str]:
+        """The types of events that count, or that take back what does."""
+        kinds = {rule.event for rule in self.deeds}
+        return frozenset(kinds.union(*(TAKEN_BACK_BY.get(kind, ()) for kind in kinds)))
+
+    @cached_property
+    def stays(self) -> tuple[StayMeasure, ...]:
+        return tuple(one for one in self.by_id.values() if isinstance(one, StayMeasure))
+
+    def of_stays(self, measure_id: str) -> StayMeasure:
+        """Raises KeyError for one that counts something else."""
+        found = self.by_id[measure_id]
+        if not isinstance(found, StayMeasure):
+            raise KeyError(measure_id)
+        return found
+
+    def codes(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The prefixes of these value sets together."""
+        return tuple(code for name in names for code in self.sets[name])
+
+
+def read_measures(folder: Path = SHIPPED, protocols: Path = PROTOCOLS) -> Measures:
+    """Every measure in the folder. Raises WrongProtocolError naming file and field."""
+    found: dict[str, Measure] = {}
+    for path in sorted(folder.glob("*.yaml")):
+        for one in _read(path.name, path.read_text(encoding="utf-8")):
+            if one.id in found:
+                raise WrongProtocolError(
+                    f"{path.name}: the measure {one.id} stands there twice, or in another file too"
+                )
+            found[one.id] = one
+    measures = Measures(found, read_conditions(protocols))
+    for one in measures.stays:
+        _names_what_there_is(one, measures)
+    for one in measures.stays:
+        _looks_not_at_itself(one, measures)
+    return measures
+
+
+def _names_what_there_is(one: StayMeasure, measures: Measures) -> None:
+    strange = sorted(one.population.sets - measures.sets.keys())
+    strange += sorted(one.names_others - {stay.id for stay in measures.stays})
+    if strange:
+        raise WrongProtocolError(f"{one.id}: no value set or measure of stays is named {', '.join(strange)}")
+
+
+def _looks_not_at_itself(one: StayMeasure, measures: Measures) -> None:
+    reached, ahead = set[str](), set(one.names_others)
+    while ahead:
+        reached |= ahead
+        ahead = {other for named in ahead for other in measures.of_stays(named).names_others} - reached
+    if one.id in reached:
+        raise WrongProtocolError(f"{one.id}: waits for its own outcome")
+
+
+def _read(file: str, text: str) -> list[Measure]:
+    try:
+        family = Family.model_validate(read_yaml(text))
+        return [ONE.validate_python(told) for told in family.each()]
+    except yaml.YAMLError as wrong:
+        raise WrongProtocolError(f"{file} is not YAML: {type(wrong).__name__}") from None
+    except ValidationError as wrong:
+        first = wrong.errors(include_url=False, include_input=False)[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise WrongProtocolError(f"{file}: {field or 'family'}: {first['msg']}") from None

@@ -1,0 +1,98 @@
+"""What counts as done: the first deed in the window, or a return. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from services.transitions.evidence import Evidence
+from services.transitions.quality.exclusions import principal
+from services.transitions.quality.measure_parts import ByDeed, ByReturn
+from services.transitions.quality.outcome import Candidate, History, began, is_of
+from services.transitions.quality.windows import Span
+from services.transitions.readmission import PLANNED_INDICATOR, Stayed, readmission
+from shared.calendar import local_date
+from shared.events.followups import ContactAttempted
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """When it was met, by which event (none for a stay), how many days after the anchor, and in words."""
+
+    at: datetime
+    event_id: UUID | None
+    days: int
+    words: str
+
+
+def by_deed(rule: ByDeed, span: Span, candidate: Candidate, history: History) -> Done | None:
+    """The earliest deed in the window that the measure counts."""
+    anchor = candidate.came_at if rule.anchor == "admission" else candidate.left_at
+    start = candidate.came if rule.anchor == "admission" else candidate.left
+    for deed in history.deeds:
+        day = local_date(deed.at, candidate.zone)
+        if not span.holds(day) or not _concerns(deed, candidate) or (rule.after_anchor and deed.at <= anchor):
+            continue
+        if any(asked.event == deed.type and asked.says(deed.details) for asked in rule.evidence):
+            days = (day - start).days
+            return Done(deed.at, deed.event_id, days, f"{_plain(deed.type)} on {day}, day {days}")
+    return None
+
+
+def attempts_within(span: Span, candidate: Candidate, history: History) -> list[Evidence]:
+    """Separate failed contacts after the discharge, in order; two of one instant are one."""
+    tried = {
+        deed.at: deed
+        for deed in history.deeds
+        if deed.type == ContactAttempted.TYPE
+        and deed.at > candidate.left_at
+        and span.holds(local_date(deed.at, candidate.zone))
+        and _concerns(deed, candidate)
+    }
+    return [tried[at] for at in sorted(tried)]
+
+
+def by_return(rule: ByReturn, span: Span, candidate: Candidate, history: History) -> Done | None:
+    """The first unplanned stay that begins in the window."""
+    back = [
+        (day, stay)
+        for stay in history.stays
+        if (day := began(stay)) is not None
+        and span.holds(day)
+        and stay.transition.encounter_id not in candidate.encounters
+        and (stay.transition.admitted_at or candidate.left_at) >= candidate.left_at
+        and is_of(stay, rule.classes)
+        and not _is_planned(stay, rule.planned)
+    ]
+    if not back:
+        return None
+    day, stay = min(back, key=lambda each: (each[0], each[1].transition.id))
+    days = (day - candidate.left).days
+    return Done(stay.transition.admitted_at or candidate.left_at, None, days, f"admitted on {day}, day {days}")
+
+
+def by_readmission(candidate: Candidate, history: History) -> Done | None:
+    """The stay that the transition is flagged with as the readmission after it."""
+    for stay in history.stays:
+        others = [other for other in history.stays if other is not stay]
+        found = readmission(stay, others)
+        at = stay.transition.admitted_at
+        if found and at and found.earlier_encounter_id == candidate.transition.encounter_id:
+            return Done(at, None, found.days, f"admitted on {began(stay)}, day {found.days}")
+    return None
+
+
+def _is_planned(stay: Stayed, planned: tuple[str, ...]) -> bool:
+    first = principal(stay)
+    by_diagnosis = first is not None and bool(planned) and first.startswith(planned)
+    return by_diagnosis or (stay.readmission_indicator or "").startswith(PLANNED_INDICATOR)
+
+
+def _concerns(deed: Evidence, candidate: Candidate) -> bool:
+    if deed.transition_id is not None:
+        return deed.transition_id in candidate.transitions
+    return deed.encounter_id is None or deed.encounter_id in candidate.encounters
+
+
+def _plain(kind: str) -> str:
+    """`care.followup.contact-made.v1` as `contact made`."""
+    return kind.split(".")[-2].replace("-", " ")

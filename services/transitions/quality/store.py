@@ -1,0 +1,172 @@
+"""SQL of counting: who must be counted anew, all that is known of them, and what was found."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import orjson
+
+from services.transitions.escalation import LAPSE
+from services.transitions.evidence import Evidence, standing
+from services.transitions.followed import Standing
+from services.transitions.quality.outcome import History, Outcome, Owed, Told
+from services.transitions.readmission import Stayed
+from services.transitions.referrals import store as referrals
+from services.transitions.referrals.referral import Referral
+from shared.events.transitions import Task, Transition
+
+if TYPE_CHECKING:
+    from shared.postgres.transaction import Connection
+
+# One counter at a time over all replicas; who holds it not has nothing to do.
+ALONE = "SELECT pg_try_advisory_xact_lock(hashtext('quality counter'))"
+# What is added for these patients while they are counted stays, and has them counted again.
+TAKE = """
+WITH first AS (SELECT patient_id FROM quality_uncounted ORDER BY id LIMIT $1)
+DELETE FROM quality_uncounted u USING (SELECT DISTINCT patient_id FROM first) f WHERE u.patient_id = f.patient_id
+RETURNING u.patient_id
+"""
+WAITING = "SELECT count(*) FROM (SELECT FROM quality_uncounted LIMIT $1) AS first"
+CHANGED_EDITION = """
+INSERT INTO quality_edition (edition) SELECT $1::text WHERE NOT EXISTS (SELECT FROM quality_edition WHERE edition = $1)
+"""
+OTHER_EDITIONS = "DELETE FROM quality_edition WHERE edition <> $1"
+EVERYBODY = """
+INSERT INTO quality_uncounted (patient_id)
+SELECT patient_id FROM transition UNION SELECT patient_id FROM referral UNION SELECT patient_id FROM quality_outcome
+"""
+STAYS = """
+SELECT patient_id, standing, readmission_indicator, body::text AS body FROM transition
+WHERE patient_id = ANY ($1) AND standing <> 'void'
+"""
+DEEDS = """
+SELECT event_id, type, patient_id, at, recorded, of_event, transition_id, encounter_id, about, details::text AS details
+FROM evidence WHERE patient_id = ANY ($1)
+"""
+TASKS = """
+SELECT k.id, k.patient_id, k.body::text AS body, t.body::text AS transition
+FROM task k JOIN transition t ON t.id = k.transition_id WHERE k.patient_id = ANY ($1)
+"""
+LEVELS = """
+SELECT task_id, level, due_at, fired_at FROM task_timer
+WHERE patient_id = ANY ($1) AND fired_at IS NOT NULL AND level < $2 ORDER BY task_id, level
+"""
+COLUMNS = (
+    "measure, about, version, patient_id, transition_id, facility, organisation, counted_at, counted_on, closes_at, "
+    "exclusion, met, met_at, event_id, value, why"
+)
+GONE = """
+DELETE FROM quality_outcome o WHERE patient_id = ANY ($1) AND NOT EXISTS (
+    SELECT FROM unnest($2::text[], $3::uuid[]) AS u (measure, about) WHERE (u.measure, u.about) = (o.measure, o.about))
+"""
+SAVE = f"""
+INSERT INTO quality_outcome ({COLUMNS}, protocols)
+SELECT {COLUMNS}, CASE protocols WHEN '' THEN '{{}}' ELSE string_to_array(protocols, ',') END
+FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::timestamptz[],
+    $9::date[], $10::timestamptz[], $11::text[], $12::bool[], $13::timestamptz[], $14::uuid[], $15::float[],
+    $16::text[], $17::text[]) AS u ({COLUMNS}, protocols)
+ON CONFLICT (measure, about) DO UPDATE SET
+    version = excluded.version, patient_id = excluded.patient_id, transition_id = excluded.transition_id,
+    facility = excluded.facility, organisation = excluded.organisation, protocols = excluded.protocols,
+    counted_at = excluded.counted_at, counted_on = excluded.counted_on, closes_at = excluded.closes_at,
+    exclusion = excluded.exclusion, met = excluded.met, met_at = excluded.met_at, event_id = excluded.event_id,
+    value = excluded.value, why = excluded.why
+WHERE (quality_outcome.*) IS DISTINCT FROM (excluded.*)
+"""
+
+
+async def is_alone(connection: "Connection") -> bool:
+    """Whether this transaction may count; the lock is given back when it ends."""
+    alone: bool = await connection.fetchval(ALONE)
+    return alone
+
+
+async def take_uncounted(connection: "Connection", limit: int) -> list[str]:
+    """Patients to be counted, whoever waits longest first; they are taken off the list with the transaction."""
+    return sorted({row["patient_id"] for row in await connection.fetch(TAKE, limit)})
+
+
+async def waiting(connection: "Connection", most: int) -> int:
+    """How many changes wait to be counted, `most` at most: a long list is not walked to its end."""
+    count: int = await connection.fetchval(WAITING, most)
+    return count
+
+
+async def note_edition(connection: "Connection", edition: str) -> bool:
+    """Whether the measures differ from those that everybody was counted by; then everybody is to be counted anew."""
+    if await connection.execute(CHANGED_EDITION, edition) == "INSERT 0 0":
+        return False
+    await connection.execute(OTHER_EDITIONS, edition)
+    await connection.execute(EVERYBODY)
+    return True
+
+
+async def histories(connection: "Connection", patients: Sequence[str]) -> list[History]:
+    stays, deeds = await _stays(connection, patients), await _deeds(connection, patients)
+    owed, asked = await _owed(connection, patients), await _referrals(connection, patients)
+    return [
+        History(
+            who,
+            stays=tuple(stays.get(who, ())),
+            deeds=tuple(sorted(standing(deeds.get(who, ())), key=lambda deed: deed.order)),
+            referrals=tuple(asked.get(who, ())),
+            tasks=tuple(owed.get(who, ())),
+        )
+        for who in patients
+    ]
+
+
+async def _stays(connection: "Connection", patients: Sequence[str]) -> Mapping[str, list[Stayed]]:
+    found: dict[str, list[Stayed]] = defaultdict(list)
+    for row in await connection.fetch(STAYS, patients):
+        told = Transition.model_validate_json(row["body"])
+        is_over = row["standing"] == Standing.DISCHARGED
+        found[row["patient_id"]].append(Stayed(told, is_over, row["readmission_indicator"]))
+    return found
+
+
+async def _deeds(connection: "Connection", patients: Sequence[str]) -> Mapping[str, list[Evidence]]:
+    found: dict[str, list[Evidence]] = defaultdict(list)
+    for row in await connection.fetch(DEEDS, patients):
+        found[row["patient_id"]].append(Evidence(**dict(row) | {"details": orjson.loads(row["details"])}))
+    return found
+
+
+async def _owed(connection: "Connection", patients: Sequence[str]) -> Mapping[str, list[Owed]]:
+    levels: dict[UUID, list[Told]] = defaultdict(list)
+    for row in await connection.fetch(LEVELS, patients, LAPSE):
+        levels[row["task_id"]].append(Told(row["level"], row["due_at"], row["fired_at"]))
+    found: dict[str, list[Owed]] = defaultdict(list)
+    for row in await connection.fetch(TASKS, patients):
+        stay = Transition.model_validate_json(row["transition"])
+        task = Task.model_validate_json(row["body"])
+        found[row["patient_id"]].append(Owed(stay, task, tuple(levels.get(row["id"], ()))))
+    return found
+
+
+async def _referrals(connection: "Connection", patients: Sequence[str]) -> Mapping[str, list[Referral]]:
+    found: dict[str, list[Referral]] = defaultdict(list)
+    for one in await referrals.load(connection, patients):
+        found[one.patient_id].append(one)
+    return found
+
+
+async def save_outcomes(connection: "Connection", patients: Collection[str], found: Sequence[Outcome]) -> None:
+    """What is said of these patients now; what was said of them before and is no longer is gone."""
+    named = ([one.measure for one in found], [one.about for one in found])
+    await connection.execute(GONE, list(patients), *named)
+    if found:
+        await connection.execute(SAVE, *_columns(_row(one) for one in found))
+
+
+def _row(one: Outcome) -> tuple[Any, ...]:
+    return (
+        *(one.measure, one.about, one.version, one.patient_id, one.transition_id, one.facility, one.organisation),
+        *(one.counted_at, one.counted_on, one.closes_at, one.excluded, one.met, one.met_at, one.event_id, one.value),
+        *(one.why, ",".join(one.protocols)),
+    )
+
+
+def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
