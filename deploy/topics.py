@@ -14,6 +14,8 @@ from shared.events import PARTITIONS, Topic
 from shared.kafka import KafkaSettings
 
 SIGNALS_TOPICS = "services.transitions.signals.topics"
+# A changelog keeps the newest value of each key for good; small segments, so that it is compacted within the hour.
+COMPACTED = (("cleanup.policy", "compact"), ("segment.ms", "3600000"), ("max.compaction.lag.ms", "3600000"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def planned(organisations: Iterable[str] = (), replication: int = 1) -> list[Top
     """Every topic of the stack, in a stable order."""
     return [
         *(TopicPlan(topic.value, replication=replication) for topic in Topic),
-        *(TopicPlan(name, partitions, replication) for name, partitions in _internal_topics()),
+        *(TopicPlan(name, partitions, replication, COMPACTED) for name, partitions in _internal_topics()),
         *(TopicPlan(provider_topic(one), 1, replication) for one in sorted(set(organisations))),
     ]
 

@@ -78,10 +78,15 @@ def signals_program(settings: StackSettings, server: EmbeddedPostgres) -> Progra
         "signals",
         "services.transitions.signals",
         stage=Stage.SERVICES,
-        environment=_wiring("signals", "transitions", settings, server),
+        environment=_wiring("signals", "transitions", settings, server) | _signals_tables(settings),
         ready_url=f"{settings.url_of('signals')}/healthz",
         nice=BEHIND_INTAKE,
     )
+
+
+def _signals_tables(settings: StackSettings) -> dict[str, str]:
+    """Faust rebuilds its tables from their changelogs where the broker tells the ends of a log right (ADR 1)."""
+    return _unless_set({"SIGNALS_TABLES": "postgres" if settings.kafka == "embedded" else "changelog"})
 
 
 def side_programs(settings: StackSettings) -> list[Program]:

@@ -95,14 +95,17 @@ class Counting:
         return len(taken)
 
     def _draft(self, name: str, minute: datetime, counts: list[TriggerCount], last: Any) -> Draft:
-        facility = next((feed.facility.code for feed in self._feeds.feeds if feed.name == name), None)
+        feed = next((feed for feed in self._feeds.feeds if feed.name == name), None)
+        silence = feed.longest_silence(minute) if feed else None
         fact = FeedCounted(
             feed=name,
-            facility=facility,
+            facility=feed.facility.code if feed else None,
             minute=minute,
             total=sum(one.count for one in counts),
             counts=tuple(counts),
             last_received_at=last,
+            time_zone=feed.facility.time_zone if feed else None,
+            quiet_minutes=silence // timedelta(minutes=1) if silence else None,
         )
         return Draft(fact=fact, subject=name, time=minute, correlation_id=name, causation_id=name)
 

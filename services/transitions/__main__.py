@@ -7,6 +7,7 @@ import uvloop
 from services.transitions.app import SERVICE, build
 from services.transitions.protocols import WrongProtocolError
 from services.transitions.settings import Settings
+from services.transitions.signals.thresholds import WrongThresholdsError
 from shared import telemetry
 from shared.http import read_settings, serve
 
@@ -28,6 +29,9 @@ def main() -> None:
         uvloop.run(run(settings))
     except WrongProtocolError as wrong:
         sys.stderr.write(f"TRANSITIONS_PROTOCOLS: {wrong}\n")
+        raise SystemExit(EXIT_WRONG_SETTINGS) from None
+    except WrongThresholdsError as wrong:
+        sys.stderr.write(f"TRANSITIONS_SIGNAL_RULES: {wrong}\n")
         raise SystemExit(EXIT_WRONG_SETTINGS) from None
 
 

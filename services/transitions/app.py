@@ -24,6 +24,7 @@ from services.transitions.referrals.ticking import loop_keeper
 from services.transitions.risk.api import risk_router
 from services.transitions.settings import Settings
 from services.transitions.signals.api import signals_router
+from services.transitions.signals.thresholds import read_thresholds
 from services.transitions.snapshots import tell_open_transitions
 from services.transitions.timing import Timekeeper
 from services.transitions.worklist_api import worklist_router
@@ -46,12 +47,13 @@ class Service:
 
 
 async def build(settings: Settings) -> Service:
-    """Raises WrongProtocolError when a protocol can't be used, OSError when PostgreSQL can't be reached."""
+    """Raises WrongProtocolError or WrongThresholdsError when a file can't be used, OSError when PostgreSQL is away."""
     rules = read_rules()
     protocols = read_protocols(settings.protocols, demo=settings.demo, programmes=settings.programmes)
     closed = read_calendars(settings.calendars)
     watch = read_monitoring()
     measures = read_measures(settings.measures, settings.protocols)
+    limits = read_thresholds(settings.signal_rules)
     database = await open_database(SERVICE, settings.postgres)
     library = await register_protocols(database, protocols, closed)
     consumer = Consumer(
@@ -78,7 +80,7 @@ async def build(settings: Settings) -> Service:
         showing_router(database, watch),
         risk_router(database),
         quality_router(database, measures),
-        signals_router(database),
+        signals_router(database, limits),
         operations,
     ]
     app = create_app(SERVICE, database=database, settings=settings.http, routers=routers)

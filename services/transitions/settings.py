@@ -5,6 +5,7 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from services.transitions.signals.thresholds import SHIPPED
 from shared.http import HttpSettings, environment
 from shared.kafka import KafkaSettings
 from shared.postgres import PostgresSettings
@@ -30,6 +31,9 @@ class Settings(BaseSettings):
     )
     demo: bool = Field(
         default=False, description="Also ask for the demonstration's tasks, which are due within minutes."
+    )
+    signal_rules: Path = Field(
+        default=SHIPPED, description="Thresholds of the live signals, as their own process reads them (to show them)."
     )
     timers_batch: int = Field(
         default=500, ge=1, le=5000, description="How many due levels of tasks are told in one transaction at most."

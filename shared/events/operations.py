@@ -25,6 +25,10 @@ class FeedCounted(Fact):
     total: int
     counts: tuple[TriggerCount, ...] = ()
     last_received_at: datetime | None = None
+    time_zone: str | None = None
+    """IANA zone of the feed's facility: the hours of its week are local ones."""
+    quiet_minutes: int | None = None
+    """Longest usual silence at this minute as the feed's configured rhythm says it; None where none is configured."""
 
 
 class SignalKind(StrEnum):
@@ -33,9 +37,16 @@ class SignalKind(StrEnum):
     SURGE = "surge"
     OVERDUE_RATIO = "overdue-ratio"
     BOUNCE_BACK = "bounce-back-cluster"
+    CENSUS = "census-high"
+    DISCHARGE_OVERDUE = "discharge-overdue"
+    REFERRAL_UNBOOKED = "referral-unbooked"
 
 
 class SignalFact(Fact):
+    """What stands out. `scope` is `pipeline`, `feed:<name>`, `facility:<code>[/unit:<unit>]`, `encounter:<id>` or
+    `referral:<id>`; `rules` is the edition of the thresholds that judged (name@version).
+    """
+
     TOPIC: ClassVar[Topic] = Topic.SIGNALS
     signal_id: UUID
     kind: SignalKind
@@ -44,6 +55,8 @@ class SignalFact(Fact):
     value: float | None = None
     usual: float | None = None
     text: str
+    facility: str | None = None
+    rules: str | None = None
 
 
 class SignalRaised(SignalFact):

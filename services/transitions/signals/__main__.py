@@ -8,13 +8,16 @@ from collections.abc import Coroutine
 
 from services.transitions.signals.app import build
 from services.transitions.signals.settings import Settings
+from services.transitions.signals.thresholds import Thresholds, WrongThresholdsError, read_thresholds
 from shared import telemetry
 from shared.http import read_settings, serve
 from shared.telemetry import log
 
+EXIT_WRONG_SETTINGS = 2
 
-async def run(settings: Settings) -> None:
-    signals = await build(settings)
+
+async def run(settings: Settings, limits: Thresholds) -> None:
+    signals = await build(settings, limits)
     try:
         await serve(signals.app, settings.http, *signals.background)
     finally:
@@ -24,7 +27,12 @@ async def run(settings: Settings) -> None:
 def main() -> None:
     settings = read_settings(Settings)
     telemetry.configure("signals", instance=settings.instance)
-    code = _end_of(run(settings))
+    try:
+        limits = read_thresholds(settings.rules_file)
+    except WrongThresholdsError as wrong:
+        sys.stderr.write(f"SIGNALS_RULES_FILE: {wrong}\n")
+        raise SystemExit(EXIT_WRONG_SETTINGS) from None
+    code = _end_of(run(settings, limits))
     logging.shutdown()
     sys.stdout.flush()
     # Faust leaves tasks behind that swallow their cancellation when its broker is away: nobody waits for them.

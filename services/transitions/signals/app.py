@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from services.transitions.signals.judging import Judging
 from services.transitions.signals.listening import Listening
 from services.transitions.signals.settings import Settings
+from services.transitions.signals.thresholds import Thresholds
 from services.transitions.signals.watching import run_faust
 from shared.http import create_app
 from shared.postgres import Database, open_database
@@ -22,14 +23,14 @@ class Signals:
     background: tuple[Callable[[], Awaitable[None]], ...]
 
 
-async def build(settings: Settings) -> Signals:
+async def build(settings: Settings, limits: Thresholds) -> Signals:
     """Raises OSError when PostgreSQL can't be reached."""
     database = await open_database("transitions", settings.postgres)
     async with database.transaction() as tx:
         now = await tx.now()
-    listening = Listening(database, settings)
+    listening = Listening(database, settings, limits)
     await listening.refill(now)
-    judging = Judging(database, listening, settings, watched_since=now)
+    judging = Judging(database, limits, every_seconds=settings.every_seconds, watched_since=now)
 
     async def listen() -> None:
         await run_faust(listening, settings.kafka)

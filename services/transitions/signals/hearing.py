@@ -2,17 +2,18 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from uuid import UUID
 
-from services.transitions.signals.rules import feed_scope
-from services.transitions.signals.windows import MINUTE, Count
+from services.transitions.signals.profile import zone_named
+from services.transitions.signals.readings import feed_scope
 from shared.events import AnyEvent
 from shared.events.encounters import Encounter, EncounterFact, PatientMerged
 from shared.events.operations import FeedCounted
 from shared.events.people import EncounterClass, EncounterStatus
 
 FEED_MINUTE = "feed-minute"
+MINUTE = timedelta(minutes=1)
 NO_UNIT = "-"
 # Stays that fill a bed or an emergency department; outpatient visits do not.
 COUNTED_CLASSES = frozenset(
@@ -25,13 +26,27 @@ NEVER_WAS = frozenset({EncounterStatus.CANCELLED, EncounterStatus.ENTERED_IN_ERR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """How much there was in a window: `value` is the whole of it, not an addition."""
+
+    kind: str
+    scope: str
+    starts: datetime
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSeen:
-    """How far a feed was counted (end of the minute), and when something last came in these minutes."""
+    """How far a feed was counted (end of the minute), and when something last came in these minutes; the zone of its
+    facility and its configured rhythm (longest usual silence), as last told.
+    """
 
     feed: str
     facility: str | None
     counted_until: datetime
     last_heard: datetime | None
+    time_zone: str | None = None
+    quiet_minutes: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +62,7 @@ class Stay:
     counts: bool
     arrived_at: datetime | None
     discharged_at: datetime | None
+    expected_by: datetime | None = None
 
 
 def minutes_of(events: Iterable[AnyEvent]) -> list[Count]:
@@ -69,11 +85,14 @@ def feeds_of(events: Iterable[AnyEvent]) -> list[FeedSeen]:
 
 def _seen(feed: str, told: Sequence[FeedCounted]) -> FeedSeen:
     heard = [fact.minute + MINUTE for fact in told if fact.total > 0]
+    newest = max(told, key=lambda fact: fact.minute)
     return FeedSeen(
         feed=feed,
-        facility=told[-1].facility,
-        counted_until=max(fact.minute for fact in told) + MINUTE,
+        facility=newest.facility,
+        counted_until=newest.minute + MINUTE,
         last_heard=max(heard, default=None),
+        time_zone=newest.time_zone,
+        quiet_minutes=newest.quiet_minutes,
     )
 
 
@@ -106,8 +125,15 @@ def _stay(encounter: Encounter) -> Stay:
         counts=counts,
         arrived_at=encounter.admitted_at,
         discharged_at=encounter.discharged_at,
+        expected_by=expected_by(encounter.expected_discharge_at, encounter.facility.time_zone),
     )
 
 
-def hour_of(at: datetime) -> datetime:
-    return at - timedelta(minutes=at.minute, seconds=at.second, microseconds=at.microsecond)
+def expected_by(at: datetime | None, time_zone: str) -> datetime | None:
+    """Until when a discharge was expected. Midnight, local time, is a day without an hour (PV2-9 is often no more than
+    a date): then it is the end of that day.
+    """
+    if at is None:
+        return None
+    local = at.astimezone(zone_named(time_zone))
+    return at if local.time() != time() else datetime.combine(local + timedelta(days=1), time(), local.tzinfo)

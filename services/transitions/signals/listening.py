@@ -1,4 +1,4 @@
-"""What faust does: two agents, one a topic, and the windowed tables that they keep.
+"""What faust does: two agents, one a topic, and the tables of feeds that one of them keeps.
 
 Faust acknowledges an event whatever its agent does, even when it raises, and never gives it again (ADR 1). So an agent
 body lets nothing out: what waiting may cure is waited for, with the batch unacknowledged; anything else is logged,
@@ -13,12 +13,17 @@ from typing import Any
 
 import faust
 
-from services.transitions.signals import hearing, store
-from services.transitions.signals.settings import Settings
-from services.transitions.signals.windows import HOUR, MINUTE, Count, Windows
+from services.transitions.signals import counting, hearing
+from services.transitions.signals.profile import Profile, hour_start, learn
+from services.transitions.signals.settings import Settings, Tables
+from services.transitions.signals.tables import FeedMinutes, FeedProfiles, make_table
+from services.transitions.signals.thresholds import Thresholds
+from services.transitions.signals.topics import MINUTES_TABLE, PROFILES_TABLE
 from shared.events import PARTITIONS, AnyEvent, Topic, UnreadableEventError, read_event
+from shared.events.operations import FeedCounted
 from shared.kafka import KafkaSettings
 from shared.kafka.failures import is_transient
+from shared.kafka.relay import partition_of
 from shared.metrics import SIGNALS_PASSED_OVER
 from shared.postgres import Database
 from shared.telemetry import describe_error, log
@@ -27,51 +32,76 @@ BATCH = 500
 WITHIN_S = 0.5
 RECOUNTED = timedelta(days=3)
 LONGEST_WAIT_S = 5.0
-FEED_WINDOWS_KEPT = 2 * HOUR
-FLOW_WINDOWS_KEPT = 25 * HOUR
+REFILLED = timedelta(hours=3)
 
 
 class Listening:
     """The faust application, its agents and tables. `heard_at` (monotonic seconds) shows whether it still hears."""
 
-    def __init__(self, database: Database, settings: Settings) -> None:
+    def __init__(self, database: Database, settings: Settings, limits: Thresholds) -> None:
         self.app = make_app(settings)
         self.heard_at = time.monotonic()
-        self.feed_minutes = Windows(self.app, "feed-minutes", size=MINUTE, kept=FEED_WINDOWS_KEPT)
-        self.flow_hours = Windows(self.app, "flow-hours", size=HOUR, kept=FLOW_WINDOWS_KEPT)
         self._database = database
+        self._instance = settings.instance
+        self._limits = limits.profile
+        self._has_changelog = settings.tables is Tables.CHANGELOG
+        self._minutes = FeedMinutes(make_table(self.app, MINUTES_TABLE, has_changelog=self._has_changelog))
+        self._profiles = FeedProfiles(make_table(self.app, PROFILES_TABLE, has_changelog=self._has_changelog))
+        # What PostgreSQL knew at the start: for feeds of which no table knows anything (a first changelog, or none).
+        self._stored: dict[str, Profile] = {}
         self._add_agent(Topic.FEEDS, self.count_feeds)
         self._add_agent(Topic.ENCOUNTERS, self.place_patients)
 
     async def refill(self, now: datetime) -> None:
-        """Fills the tables from PostgreSQL: what a killed process had counted is known to the next."""
+        """Reads from PostgreSQL what a killed process had counted. With changelogs, faust fills the tables itself."""
         async with self._database.pool.acquire() as connection:
-            minutes = await store.recent_windows(connection, [hearing.FEED_MINUTE], now - FEED_WINDOWS_KEPT)
-            hours = await store.recent_windows(connection, ["arrivals", "discharges"], now - FLOW_WINDOWS_KEPT)
-        self.feed_minutes.put(minutes)
-        self._put_flows(hours)
+            self._stored = await counting.profiles(connection)
+            minutes = await counting.recent_minutes(connection, now - REFILLED)
+        if not self._has_changelog:
+            for feed, minute, total in minutes:
+                self._minutes.put(feed, minute, total)
 
     async def count_feeds(self, events: Sequence[AnyEvent]) -> None:
         minutes, seen = hearing.minutes_of(events), hearing.feeds_of(events)
+        learned = self._learn(events)
         async with self._database.transaction() as tx:
-            await store.set_feeds(tx.connection, minutes, seen)
-        self.feed_minutes.put(minutes)
+            await counting.set_feeds(tx.connection, minutes, seen, self._instance)
+            await counting.set_profiles(tx.connection, learned, await tx.now())
+
+    def _learn(self, events: Sequence[AnyEvent]) -> dict[str, Profile]:
+        """The profiles that changed: those of feeds of which an hour is now known to its last minute. An hour that was
+        counted in part, since something of ours stood still, teaches nothing.
+        """
+        touched: dict[tuple[str, datetime], str] = {}
+        for event in events:
+            if isinstance(event.fact, FeedCounted):
+                self._minutes.put(event.fact.feed, event.fact.minute, event.fact.total)
+                zone = event.fact.time_zone or "UTC"
+                touched[event.fact.feed, hour_start(event.fact.minute)] = zone
+        changed: dict[str, Profile] = {}
+        for (feed, hour), zone in touched.items():
+            total = self._minutes.hour(feed, hour)
+            if total is not None:
+                known = self._profiles.get(feed) or self._stored.get(feed) or Profile()
+                changed[feed] = learn(known, hour, total, zone, self._limits)
+                self._profiles.put(feed, changed[feed])
+        return changed
 
     async def place_patients(self, events: Sequence[AnyEvent]) -> None:
-        since = hearing.hour_of(datetime.now(UTC) - RECOUNTED)
+        since = hour_start(datetime.now(UTC) - RECOUNTED)
         async with self._database.transaction() as tx:
-            counts = await store.set_stays(tx.connection, hearing.stays_of(events), recount_since=since)
+            await counting.set_stays(tx.connection, hearing.stays_of(events), recount_since=since)
             for retired, survivor in hearing.merges_of(events):
-                await store.rekey_stays(tx.connection, retired, survivor)
-        self._put_flows(counts)
+                await counting.rekey_stays(tx.connection, retired, survivor)
 
-    def flows(self, kind: str, scope: str, now: datetime) -> int:
-        """Arrivals or discharges of a place in the last 24 hours, the one that goes on included."""
-        return self.flow_hours.total(flow_key(kind, scope), now - timedelta(hours=23), now + HOUR)
-
-    def _put_flows(self, counts: Sequence[Count]) -> None:
-        keyed = [Count(kind=c.kind, scope=flow_key(c.kind, c.scope), starts=c.starts, value=c.value) for c in counts]
-        self.flow_hours.put(keyed)
+    async def is_owed(self) -> bool:
+        """Whether counts should have come here: nothing is assigned to this worker at all, or a feed that somebody
+        counted within the last day has its partition here. A worker that has no such feed hears nothing, and rightly.
+        """
+        assigned = {place.partition for place in self.app.consumer.assignment() if place.topic == Topic.FEEDS.value}
+        async with self._database.pool.acquire() as connection:
+            feeds = await counting.feeds_counted_lately(connection)
+        return not assigned or any(partition_of(feed, PARTITIONS) in assigned for feed in feeds)
 
     def _add_agent(self, topic: Topic, take: Callable[[Sequence[AnyEvent]], Awaitable[None]]) -> None:
         channel = self.app.topic(topic.value, key_serializer="raw", value_serializer="raw")
@@ -115,12 +145,8 @@ def readable(topic: Topic, record: Any) -> AnyEvent | None:
         return None
 
 
-def flow_key(kind: str, scope: str) -> str:
-    return f"{kind} {scope}"
-
-
 def make_app(settings: Settings) -> faust.App:
-    """One worker, no web, no topics of its own, in-memory tables."""
+    """No web, in-memory tables, and no topic that faust makes by itself: they are there before it starts."""
     return faust.App(
         settings.consumer,
         broker=[f"kafka://{place}" for place in settings.kafka.bootstrap.split(",")],
@@ -130,6 +156,7 @@ def make_app(settings: Settings) -> faust.App:
         topic_allow_declare=False,
         topic_disable_leader=True,
         topic_partitions=PARTITIONS,
+        table_standby_replicas=0,
         consumer_auto_offset_reset="earliest",
         consumer_group_instance_id=f"{settings.consumer}-{settings.instance}",
         broker_session_timeout=10.0,

@@ -1,91 +1,64 @@
-"""All SQL of the signals, in transitions' schema. Every statement sets; none adds up, so repeats change nothing."""
+"""SQL of the judge, in transitions' schema: what it reads, what it keeps open, and its gauges."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from services.transitions.signals.hearing import FeedSeen, Stay
-from services.transitions.signals.rules import FacilityReading, Finding, facility_scope
-from services.transitions.signals.windows import Count
+from services.transitions.signals.counting import columns
+from services.transitions.signals.following import Standing
+from services.transitions.signals.profile import Profile
+from services.transitions.signals.readings import (
+    CensusReading,
+    FacilityReading,
+    Finding,
+    LateStay,
+    UnbookedReferral,
+    facility_scope,
+)
 from shared.events import uuid7
 from shared.events.operations import SignalKind
 
 if TYPE_CHECKING:
+    from asyncpg import Record
+
     from shared.postgres.transaction import Connection
 
-ALL_UNITS = ""
-SET_WINDOWS = """
-INSERT INTO signal_window (kind, scope, starts, value)
-SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::int[])
-ON CONFLICT (kind, scope, starts) DO UPDATE SET value = excluded.value
-"""
-# The hour of a feed is the sum of its minutes, counted anew.
-SET_FEED_HOURS = """
-WITH touched AS (SELECT DISTINCT scope, date_trunc('hour', starts) AS hour
-                 FROM unnest($1::text[], $2::timestamptz[]) AS t (scope, starts))
-INSERT INTO signal_window (kind, scope, starts, value)
-SELECT 'feed-hour', t.scope, t.hour, sum(w.value) FROM touched t
-JOIN signal_window w ON w.kind = 'feed-minute' AND w.scope = t.scope
-    AND w.starts >= t.hour AND w.starts < t.hour + interval '1 hour'
-GROUP BY t.scope, t.hour
-ON CONFLICT (kind, scope, starts) DO UPDATE SET value = excluded.value
-"""
-SET_FEEDS = """
-INSERT INTO signal_feed AS f (feed, facility, counted_until, last_heard)
-SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[])
-ON CONFLICT (feed) DO UPDATE SET
-    facility = coalesce(excluded.facility, f.facility),
-    counted_until = greatest(f.counted_until, excluded.counted_until),
-    last_heard = greatest(f.last_heard, excluded.last_heard)
-"""
-# Answers each place and hour whose counts changed: those of the row before, and those of the row now.
-SET_STAYS = """
-WITH before AS (SELECT * FROM signal_stay WHERE encounter_id = ANY($1)),
-after AS (
-    INSERT INTO signal_stay AS s
-    SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::boolean[],
-                         $8::timestamptz[], $9::timestamptz[])
-    ON CONFLICT (encounter_id) DO UPDATE SET
-        version = excluded.version, patient_id = excluded.patient_id, facility = excluded.facility,
-        unit = excluded.unit, present = excluded.present, counts = excluded.counts,
-        arrived_at = excluded.arrived_at, discharged_at = excluded.discharged_at
-    WHERE s.version <= excluded.version
-    RETURNING *
-),
-seen AS (SELECT * FROM before UNION ALL SELECT * FROM after)
-SELECT 'arrivals' AS kind, facility, unit, date_trunc('hour', arrived_at) AS hour FROM seen WHERE arrived_at IS NOT NULL
-UNION
-SELECT 'discharges', facility, unit, date_trunc('hour', discharged_at) FROM seen WHERE discharged_at IS NOT NULL
-"""
-COUNT_FLOWS = """
-SELECT t.kind, t.facility, t.unit, t.hour, count(s.encounter_id)::int AS value
-FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS t (kind, facility, unit, hour)
-LEFT JOIN signal_stay s ON s.counts AND s.facility = t.facility AND (t.unit = '' OR s.unit = t.unit)
-    AND CASE t.kind WHEN 'arrivals' THEN s.arrived_at ELSE s.discharged_at END >= t.hour
-    AND CASE t.kind WHEN 'arrivals' THEN s.arrived_at ELSE s.discharged_at END < t.hour + interval '1 hour'
-GROUP BY t.kind, t.facility, t.unit, t.hour
-"""
-REKEY = "UPDATE signal_stay SET patient_id = $2 WHERE patient_id = $1"
-RECENT = "SELECT kind, scope, starts, value FROM signal_window WHERE kind = ANY($1) AND starts >= $2"
-# The median of the same hour of the day in the last two weeks; fewer than three such hours say nothing.
+# The last hour of each feed ends where it was counted to: a count that comes a moment late takes nothing away.
 FEEDS = """
-SELECT f.feed, f.counted_until, coalesce(f.last_heard, (
+SELECT f.feed, f.facility, f.counted_until, f.quiet_minutes, p.learned_at, coalesce(f.last_heard, (
         SELECT min(w.starts) FROM signal_window w WHERE w.kind = 'feed-minute' AND w.scope = 'feed:' || f.feed
-    ), f.counted_until) AS quiet_since, usual.value AS usual_hour
-FROM signal_feed f
-LEFT JOIN LATERAL (
-    SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY w.value) AS value FROM signal_window w
-    WHERE w.kind = 'feed-hour' AND w.scope = 'feed:' || f.feed
-      AND w.starts = ANY(SELECT date_trunc('hour', $1::timestamptz) - n * interval '1 day'
-                         FROM generate_series(1, 14) AS n)
-    HAVING count(*) >= 3
-) usual ON true
-ORDER BY f.feed
+    ), f.counted_until) AS quiet_since, (
+        SELECT coalesce(sum(w.value), 0)::int FROM signal_window w WHERE w.kind = 'feed-minute'
+          AND w.scope = 'feed:' || f.feed AND w.starts >= f.counted_until - interval '1 hour'
+          AND w.starts < f.counted_until
+    ) AS last_hour
+FROM signal_feed f LEFT JOIN signal_profile p USING (feed) ORDER BY f.feed
 """
+PROFILES = "SELECT feed, body FROM signal_profile WHERE feed = ANY($1)"
+# A place that had patients within the last day and has none now is read as empty.
 CENSUS = """
-SELECT facility, unit, count(*)::int AS value FROM signal_stay WHERE present
-GROUP BY GROUPING SETS ((facility), (facility, unit))
+SELECT facility, unit, count(*) FILTER (WHERE present)::int AS patients FROM signal_stay
+WHERE present OR discharged_at > $1::timestamptz - interval '1 day'
+GROUP BY GROUPING SETS ((facility), (facility, unit)) ORDER BY facility, unit
+"""
+EARLIER = """
+SELECT t.scope,
+       array_agg(w.value) FILTER (WHERE w.starts = ANY($3)) AS weeks,
+       array_agg(w.value) FILTER (WHERE w.starts = ANY($4)) AS days
+FROM unnest($1::text[]) AS t (scope)
+JOIN signal_window w ON w.kind = 'census' AND w.scope = t.scope AND w.starts = ANY($2) GROUP BY t.scope
+"""
+KEEP_CENSUS = """
+INSERT INTO signal_window AS w (kind, scope, starts, value)
+SELECT 'census', scope, date_trunc('hour', $3::timestamptz), value
+FROM unnest($1::text[], $2::int[]) AS t (scope, value)
+ON CONFLICT (kind, scope, starts) DO UPDATE SET value = excluded.value WHERE w.value <> excluded.value
+"""
+FLOWS = """
+SELECT kind, scope, sum(value)::int AS value FROM signal_window
+WHERE kind IN ('arrivals', 'discharges') AND starts > $1::timestamptz - interval '24 hours' AND starts <= $1
+GROUP BY kind, scope
 """
 TASKS = """
 SELECT t.facility, count(*)::int AS open, count(*) FILTER (WHERE t.due_at < $1)::int AS overdue
@@ -104,14 +77,30 @@ DISCHARGED = """
 SELECT facility, count(*)::int AS discharges FROM signal_stay
 WHERE counts AND discharged_at > $1::timestamptz - interval '96 hours' AND discharged_at <= $1 GROUP BY facility
 """
-OPEN_SIGNALS = "SELECT id, kind, scope, since, value, usual, text FROM signal WHERE cleared_at IS NULL"
+LATE_STAYS = """
+SELECT encounter_id, facility, unit, expected_by FROM signal_stay
+WHERE present AND expected_by IS NOT NULL AND expected_by <= $1 ORDER BY expected_by, encounter_id
+"""
+# Old news waits for nobody: a referral of which only history is known is left out.
+UNBOOKED = """
+SELECT r.id AS referral_id, r.facility, r.priority, r.requested_at FROM referral r
+WHERE r.is_open AND NOT r.is_held AND r.state IN ('requested', 'received', 'accepted') AND r.requested_at <= $1
+  AND EXISTS (SELECT 1 FROM referral_deed d WHERE d.referral_id = r.id AND NOT d.historical)
+ORDER BY r.requested_at, r.id
+"""
+STANDING = """
+SELECT id, kind, scope, since, value, usual, text, facility, calm_since FROM signal WHERE cleared_at IS NULL
+"""
 RAISE = """
-INSERT INTO signal (id, kind, scope, since, raised_at, value, usual, text)
-SELECT u.id, u.kind, u.scope, u.since, $8, u.value, u.usual, u.text
-FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::float8[], $6::float8[], $7::text[])
-     AS u (id, kind, scope, since, value, usual, text)
+INSERT INTO signal (id, kind, scope, since, raised_at, value, usual, text, facility, rules)
+SELECT u.id, u.kind, u.scope, u.since, $9, u.value, u.usual, u.text, u.facility, $10
+FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::float8[], $6::float8[], $7::text[], $8::text[])
+     AS u (id, kind, scope, since, value, usual, text, facility)
 """
 CLEAR = "UPDATE signal SET cleared_at = $2 WHERE id = ANY($1) AND cleared_at IS NULL"
+CALM = (
+    "UPDATE signal SET calm_since = CASE WHEN id = ANY($1) THEN $3::timestamptz END WHERE id = ANY($1) OR id = ANY($2)"
+)
 # Gauges that are no longer measured (an emptied unit) fall to zero once, then they are forgotten.
 SET_GAUGES = """
 WITH told AS (SELECT * FROM unnest($1::text[], $2::text[], $3::float8[]) AS t (kind, scope, value)),
@@ -124,70 +113,58 @@ SELECT g.kind, g.scope, 0, $4::timestamptz FROM signal_gauge g
 WHERE g.value <> 0 AND NOT EXISTS (SELECT 1 FROM told WHERE told.kind = g.kind AND told.scope = g.scope)
 ON CONFLICT (kind, scope) DO UPDATE SET value = excluded.value, at = excluded.at
 """
+# Nine weeks of hours: a census is compared with the same hour of the eight weeks before.
 FORGET_WINDOWS = """
 DELETE FROM signal_window WHERE starts < $1::timestamptz - CASE kind WHEN 'feed-minute' THEN interval '2 days'
-                                                                      ELSE interval '35 days' END
+                                                                      ELSE interval '63 days' END
 """
 FORGET_STAYS = """
 DELETE FROM signal_stay
 WHERE NOT present AND coalesce(discharged_at, arrived_at, '-infinity') < $1::timestamptz - interval '7 days'
 """
+WEEKS_BACK = range(1, 9)
+DAYS_BACK = range(1, 15)
 
 
-async def set_feeds(connection: "Connection", minutes: Sequence[Count], feeds: Sequence[FeedSeen]) -> None:
-    if not minutes:
-        return
-    await connection.execute(SET_WINDOWS, *_window_columns(minutes))
-    scopes, starts = [c.scope for c in minutes], [c.starts for c in minutes]
-    await connection.execute(SET_FEED_HOURS, scopes, starts)
-    rows = [(f.feed, f.facility, f.counted_until, f.last_heard) for f in feeds]
-    await connection.execute(SET_FEEDS, *_columns(rows))
+async def feeds(connection: "Connection") -> list[dict[str, Any]]:
+    """feed, facility, counted_until, quiet_since, last_hour, quiet_minutes and learned_at (both may be None) of every
+    feed that was ever counted.
+    """
+    return [dict(row) for row in await connection.fetch(FEEDS)]
 
 
-async def set_stays(connection: "Connection", stays: Sequence[Stay], *, recount_since: datetime) -> list[Count]:
-    """Sets the stays and answers the counts of arrivals and discharges that changed by it, per facility and unit."""
-    rows = [
-        (
-            s.encounter_id, s.version, s.patient_id, s.facility, s.unit, s.present, s.counts, s.arrived_at,
-            s.discharged_at,
-        )
-        for s in stays
-    ]  # fmt: skip
-    touched = await connection.fetch(SET_STAYS, *_columns(rows)) if rows else []
-    recent = [row for row in touched if row["hour"] >= recount_since]
-    places = {(r["kind"], r["facility"], unit, r["hour"]) for r in recent for unit in (r["unit"], ALL_UNITS)}
-    if not places:
-        return []
-    counted = await connection.fetch(COUNT_FLOWS, *_columns(sorted(places)))
-    counts = [
-        Count(
-            kind=row["kind"],
-            scope=facility_scope(row["facility"], row["unit"] or None),
-            starts=row["hour"],
-            value=row["value"],
-        )
-        for row in counted
-    ]
-    await connection.execute(SET_WINDOWS, *_window_columns(counts))
-    return counts
+async def profiles(connection: "Connection", feeds: Iterable[str]) -> dict[str, Profile]:
+    wanted = sorted(feeds)
+    rows = await connection.fetch(PROFILES, wanted) if wanted else []
+    return {row["feed"]: Profile.from_json(row["body"]) for row in rows}
 
 
-async def rekey_stays(connection: "Connection", retired: str, survivor: str) -> None:
-    await connection.execute(REKEY, retired, survivor)
+async def census(connection: "Connection", now: datetime) -> list[CensusReading]:
+    """Of facilities (unit None) and units; keeps this hour's too, for the weeks to come."""
+    rows = await connection.fetch(CENSUS, now)
+    scopes = [facility_scope(row["facility"], row["unit"]) for row in rows]
+    await connection.execute(KEEP_CENSUS, scopes, [row["patients"] for row in rows], now)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    weeks = [hour - n * timedelta(days=7) for n in WEEKS_BACK]
+    days = [hour - n * timedelta(days=1) for n in DAYS_BACK]
+    found = await connection.fetch(EARLIER, scopes, sorted({*weeks, *days}), weeks, days)
+    earlier = {row["scope"]: (row["weeks"] or (), row["days"] or ()) for row in found}
+    return [_census(row, *earlier.get(scope, ((), ()))) for row, scope in zip(rows, scopes, strict=True)]
 
 
-async def recent_windows(connection: "Connection", kinds: Sequence[str], since: datetime) -> list[Count]:
-    return [Count(**dict(row)) for row in await connection.fetch(RECENT, list(kinds), since)]
+def _census(row: "Record", weeks: Sequence[int], days: Sequence[int]) -> CensusReading:
+    return CensusReading(
+        facility=row["facility"],
+        unit=row["unit"],
+        patients=row["patients"],
+        earlier_weeks=tuple(weeks),
+        earlier_days=tuple(days),
+    )
 
 
-async def feeds(connection: "Connection", now: datetime) -> list[dict[str, Any]]:
-    """feed, counted_until, quiet_since, usual_hour (or None) of every feed that was ever counted."""
-    return [dict(row) for row in await connection.fetch(FEEDS, now)]
-
-
-async def census(connection: "Connection") -> list[tuple[str, str | None, int]]:
-    """(facility, unit, patients); unit None is the whole facility."""
-    return [(row["facility"], row["unit"], row["value"]) for row in await connection.fetch(CENSUS)]
+async def flows(connection: "Connection", now: datetime) -> list[tuple[str, str, int]]:
+    """(`arrivals` or `discharges`, scope, patients) of the last 24 hours, the one that goes on included."""
+    return [(row["kind"], row["scope"], row["value"]) for row in await connection.fetch(FLOWS, now)]
 
 
 async def facilities(connection: "Connection", now: datetime) -> list[FacilityReading]:
@@ -201,48 +178,54 @@ async def facilities(connection: "Connection", now: datetime) -> list[FacilityRe
     return [FacilityReading(facility=facility, **found[facility]) for facility in sorted(found)]
 
 
-async def open_signals(connection: "Connection") -> dict[UUID, Finding]:
-    rows = await connection.fetch(OPEN_SIGNALS)
-    return {
-        row["id"]: Finding(
-            kind=SignalKind(row["kind"]),
-            scope=row["scope"],
-            since=row["since"],
-            value=row["value"],
-            usual=row["usual"],
-            text=row["text"],
-        )
-        for row in rows
-    }
+async def late_stays(connection: "Connection", before: datetime) -> list[LateStay]:
+    """Patients who are here although they were expected to leave by `before`."""
+    return [LateStay(**dict(row)) for row in await connection.fetch(LATE_STAYS, before)]
 
 
-async def raise_signals(connection: "Connection", found: Sequence[Finding], now: datetime) -> list[UUID]:
+async def unbooked(connection: "Connection", before: datetime) -> list[UnbookedReferral]:
+    """Referrals without an appointment that were requested by `before`."""
+    return [UnbookedReferral(**dict(row)) for row in await connection.fetch(UNBOOKED, before)]
+
+
+async def standing(connection: "Connection") -> list[Standing]:
+    return [_standing(row) for row in await connection.fetch(STANDING)]
+
+
+def _standing(row: "Record") -> Standing:
+    names = ("scope", "since", "value", "usual", "text", "facility")
+    finding = Finding(kind=SignalKind(row["kind"]), **{name: row[name] for name in names})
+    return Standing(row["id"], finding, row["calm_since"])
+
+
+async def raise_signals(connection: "Connection", found: Sequence[Finding], now: datetime, rules: str) -> list[UUID]:
     """Opens a row for each; answers their ids in the same order."""
     ids = [uuid7() for _ in found]
-    rows = [(i, f.kind.value, f.scope, f.since, f.value, f.usual, f.text) for i, f in zip(ids, found, strict=True)]
+    rows = [
+        (i, f.kind.value, f.scope, f.since, f.value, f.usual, f.text, f.facility)
+        for i, f in zip(ids, found, strict=True)
+    ]
     if rows:
-        await connection.execute(RAISE, *_columns(rows), now)
+        await connection.execute(RAISE, *columns(rows), now, rules)
     return ids
 
 
-async def clear_signals(connection: "Connection", ids: Iterable[UUID], now: datetime) -> None:
-    await connection.execute(CLEAR, list(ids), now)
+async def clear_signals(connection: "Connection", ids: Sequence[UUID], now: datetime) -> None:
+    if ids:
+        await connection.execute(CLEAR, ids, now)
+
+
+async def set_calm(connection: "Connection", calmed: Sequence[UUID], stirred: Sequence[UUID], now: datetime) -> None:
+    if calmed or stirred:
+        await connection.execute(CALM, calmed, stirred, now)
 
 
 async def set_gauges(connection: "Connection", gauges: Sequence[tuple[str, str, float]], now: datetime) -> None:
     """(kind, scope, value) of everything measured now; what was measured before and is not now falls to zero."""
-    kinds, scopes, values = _columns(gauges) if gauges else ([], [], [])
+    kinds, scopes, values = columns(gauges) if gauges else ([], [], [])
     await connection.execute(SET_GAUGES, kinds, scopes, values, now)
 
 
 async def forget_old(connection: "Connection", now: datetime) -> None:
     await connection.execute(FORGET_WINDOWS, now)
     await connection.execute(FORGET_STAYS, now)
-
-
-def _window_columns(counts: Sequence[Count]) -> list[list[Any]]:
-    return _columns([(c.kind, c.scope, c.starts, c.value) for c in counts])
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]

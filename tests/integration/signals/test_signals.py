@@ -15,16 +15,19 @@ from services.transitions.signals.app import build
 from services.transitions.signals.judging import Judging
 from services.transitions.signals.listening import Listening
 from services.transitions.signals.settings import Settings
+from services.transitions.signals.thresholds import Thresholds, read_thresholds
 from shared.events import Draft, Fact
 from shared.http import HttpSettings
 from shared.kafka import KafkaSettings, Relay
 from shared.postgres import Database
 from tests.support.databases import Databases
 from tests.support.story import running, until
-from tests.unit.signals.said import counted, event, merged, minutes, stay
+from tests.unit.signals.said import counted, encounter_id, event, merged, minutes, stay
 
 SAID = "SELECT type, subject, convert_from(value, 'UTF8')::json->>'kind' AS kind FROM outbox ORDER BY id"
 HOUR = timedelta(hours=1)
+MINUTE = timedelta(minutes=1)
+LIMITS = read_thresholds()
 
 
 @pytest_asyncio.fixture
@@ -40,12 +43,20 @@ def settings_of(databases: Databases, kafka: KafkaSettings, **more: Any) -> Sett
     return Settings(postgres=databases.settings("transitions"), kafka=kafka, http=HttpSettings(port=0), **more)
 
 
-async def ready(database: Database, settings: Settings, *, watched_ago: timedelta = HOUR) -> tuple[Listening, Judging]:
+async def ready(
+    database: Database, settings: Settings, *, watched_ago: timedelta = HOUR, limits: Thresholds = LIMITS
+) -> tuple[Listening, Judging]:
     """Agents' bodies and the judge, without a broker."""
     now = datetime.now(UTC)
-    listening = Listening(database, settings)
+    listening = Listening(database, settings, limits)
     await listening.refill(now)
-    return listening, Judging(database, listening, settings, watched_since=now - watched_ago)
+    return listening, Judging(database, limits, every_seconds=10, watched_since=now - watched_ago)
+
+
+async def judged(judging: Judging) -> tuple[int, int]:
+    """How many signals a round raised and cleared."""
+    changes = await judging.judge_once()
+    return len(changes.raised), len(changes.cleared)
 
 
 async def open_kinds(database: Database) -> set[tuple[str, str]]:
@@ -58,25 +69,98 @@ async def gauges(database: Database) -> Mapping[tuple[str, str], float]:
     return {(row["kind"], row["scope"]): row["value"] for row in rows}
 
 
-async def test_silence_is_raised_once_and_cleared_when_the_feed_speaks(
+async def test_silence_is_raised_once_and_cleared_once_when_the_feed_speaks(
     databases: Databases, transitions: Database, kafka: KafkaSettings
 ) -> None:
-    listening, judging = await ready(transitions, settings_of(databases, kafka))
-    start = this_minute() - 10 * timedelta(minutes=1)
-    for day in range(1, 4):
-        told = [event(counted("north", at - timedelta(days=day), 60)) for at in minutes(start.replace(minute=0), 120)]
-        await listening.count_feeds(told)
+    """Against the hours of this weekday in the four weeks before; calm is awaited no longer than the test can."""
+    silence = LIMITS.silence.model_copy(update={"calm_minutes": 0})
+    limits = LIMITS.model_copy(update={"silence": silence})
+    listening, judging = await ready(transitions, settings_of(databases, kafka), limits=limits)
+    start = this_minute() - 10 * MINUTE
+    for week in range(4, 0, -1):
+        past = start.replace(minute=0) - week * timedelta(days=7)
+        await listening.count_feeds([event(counted("north", at, 1)) for at in minutes(past, 120)])
+    profile = await transitions.pool.fetchval("SELECT body FROM signal_profile WHERE feed = 'north'")
+    assert sorted(len(seen) for seen in profile["hours"].values()) == [4, 4]
     await listening.count_feeds([event(counted("north", at, 0)) for at in minutes(start, 10)])
-    assert (await judging.judge_once()).raised == 1
-    assert (await judging.judge_once()).raised == 0
+    assert [await judged(judging), await judged(judging)] == [(1, 0), (0, 0)]
     assert await open_kinds(transitions) == {("silent-feed", "feed:north")}
-    await listening.count_feeds([event(counted("north", this_minute() - timedelta(minutes=1), 9))])
-    assert (await judging.judge_once()).cleared == 1
+    await listening.count_feeds([event(counted("north", this_minute() - MINUTE, 9))])
+    assert [await judged(judging), await judged(judging)] == [(0, 1), (0, 0)]
     said = [(r["type"], r["subject"], r["kind"]) for r in await transitions.pool.fetch(SAID)]
     assert said == [
         ("care.signal.raised.v1", "feed:north", "silent-feed"),
         ("care.signal.cleared.v1", "feed:north", "silent-feed"),
     ]
+
+
+async def test_a_signal_that_is_no_longer_found_stands_until_it_was_calm_long_enough(
+    databases: Databases, transitions: Database, kafka: KafkaSettings
+) -> None:
+    listening, judging = await ready(transitions, settings_of(databases, kafka))
+    start = this_minute() - 10 * MINUTE
+    await listening.count_feeds([event(counted("north", at, 0, quiet=9)) for at in minutes(start, 10)])
+    assert await judged(judging) == (1, 0)  # by its configured rhythm: nothing was ever seen of it
+    await listening.count_feeds([event(counted("north", this_minute() - MINUTE, 9, quiet=9))])
+    assert [await judged(judging), await judged(judging)] == [(0, 0), (0, 0)]
+    await transitions.pool.execute("UPDATE signal SET calm_since = calm_since - interval '10 minutes'")
+    assert [await judged(judging), await judged(judging)] == [(0, 1), (0, 0)]
+
+
+async def test_what_did_not_happen_is_raised_once_and_cleared_when_it_does(
+    databases: Databases, transitions: Database, kafka: KafkaSettings
+) -> None:
+    listening, judging = await ready(transitions, settings_of(databases, kafka))
+    now = datetime.now(UTC)
+    arrived = now - 60 * HOUR
+    ours = this_minute().replace(minute=1) - 13 * HOUR
+    await listening.place_patients(
+        [event(stay("a", arrived=arrived, expected=ours)), event(stay("b", arrived=arrived))]
+    )
+    await listening.count_feeds([event(counted("north", this_minute() - MINUTE, 1))])
+    await refer(transitions, "late", "accepted", now - 241 * HOUR)
+    await refer(transitions, "booked", "scheduled", now - 241 * HOUR)
+    await refer(transitions, "fresh", "accepted", now - 9 * HOUR)
+    await refer(transitions, "history", "accepted", now - 241 * HOUR, historical=True)
+    assert [await judged(judging), await judged(judging)] == [(2, 0), (0, 0)]
+    assert await open_kinds(transitions) == {
+        ("discharge-overdue", f"encounter:{encounter_id('a')}"),
+        ("referral-unbooked", f"referral:{encounter_id('late')}"),
+    }
+    await listening.place_patients([event(stay("a", version=2, arrived=arrived, expected=ours, discharged=now))])
+    await transitions.pool.execute("UPDATE referral SET state = 'scheduled' WHERE id = $1", encounter_id("late"))
+    assert [await judged(judging), await judged(judging)] == [(0, 2), (0, 0)]
+
+
+async def test_a_census_far_above_that_of_the_same_hour_before_is_raised(
+    databases: Databases, transitions: Database, kafka: KafkaSettings
+) -> None:
+    listening, judging = await ready(transitions, settings_of(databases, kafka))
+    now = datetime.now(UTC)
+    await listening.place_patients([event(stay(f"s{n}", patient=f"p{n}", arrived=now - HOUR)) for n in range(12)])
+    await listening.count_feeds([event(counted("north", this_minute() - MINUTE, 1))])
+    assert await judged(judging) == (0, 0)
+    earlier = [now.replace(minute=0, second=0, microsecond=0) - n * timedelta(days=7) for n in (1, 2, 3)]
+    await transitions.pool.executemany(
+        "INSERT INTO signal_window VALUES ('census', 'facility:NORTH/unit:4W', $1, 8)", [(at,) for at in earlier]
+    )
+    assert await judged(judging) == (1, 0)
+    assert await open_kinds(transitions) == {("census-high", "facility:NORTH/unit:4W")}
+
+
+async def refer(database: Database, name: str, state: str, at: datetime, *, historical: bool = False) -> None:
+    """A referral as its own store keeps it."""
+    async with database.transaction() as tx:
+        await tx.connection.execute(
+            "INSERT INTO referral (id, patient_id, facility, service_group, priority, state, is_open, is_held, fired,"
+            " version, requested_at, body) VALUES ($1, 'p1', 'NORTH', 'x', 'routine', $2, true, false, 0, 1, $3, '{}')",
+            encounter_id(name), state, at,
+        )  # fmt: skip
+        await tx.connection.execute(
+            "INSERT INTO referral_deed (referral_id, event_id, kind, at, source, historical, said)"
+            " VALUES ($1, $1, 'request', $2, 'message', $3, '{}')",
+            encounter_id(name), at, historical,
+        )  # fmt: skip
 
 
 async def test_no_counts_at_all_is_an_alarm_of_the_pipeline(
@@ -131,14 +215,13 @@ async def test_a_merge_makes_two_stays_one_persons(
 async def test_two_judges_at_once_raise_once(databases: Databases, transitions: Database, kafka: KafkaSettings) -> None:
     settings = settings_of(databases, kafka)
     judges = [(await ready(transitions, settings))[1] for _ in range(3)]
-    judged = await asyncio.gather(*(judging.judge_once() for judging in judges))
-    assert sorted(j.raised for j in judged) == [0, 0, 1]
+    assert sorted(await asyncio.gather(*(judged(judging) for judging in judges))) == [(0, 0), (0, 0), (1, 0)]
 
 
 async def test_the_whole_way_over_the_broker(databases: Databases, fresh_broker: EmbeddedBroker) -> None:
     intake = await databases.open("intake")
     relay = Relay(database=intake, kafka=fresh_broker.kafka)
-    signals = await build(settings_of(databases, fresh_broker.kafka, every_seconds=0.2))
+    signals = await build(settings_of(databases, fresh_broker.kafka, every_seconds=0.2), LIMITS)
 
     async def has_census() -> bool:
         return (await gauges(signals.database)).get(("census", "facility:NORTH/unit:ICU")) == 2

@@ -22,8 +22,10 @@ def encounter_id(name: str) -> UUID:
     return uuid5(NAMESPACE_DNS, name)
 
 
-def counted(feed: str, minute: datetime, total: int) -> FeedCounted:
-    return FeedCounted(feed=feed, facility="NORTH", minute=minute, total=total)
+def counted(
+    feed: str, minute: datetime, total: int, *, zone: str | None = None, quiet: int | None = None
+) -> FeedCounted:
+    return FeedCounted(feed=feed, facility="NORTH", minute=minute, total=total, time_zone=zone, quiet_minutes=quiet)
 
 
 def stay(
@@ -36,6 +38,7 @@ def stay(
     discharged: datetime | None = None,
     status: EncounterStatus = EncounterStatus.IN_PROGRESS,
     kind: EncounterClass = EncounterClass.INPATIENT,
+    expected: datetime | None = None,
 ) -> EncounterFact:
     encounter = Encounter(
         id=encounter_id(name),
@@ -49,6 +52,7 @@ def stay(
         location=Location(point_of_care=unit),
         admitted_at=arrived,
         discharged_at=discharged,
+        expected_discharge_at=expected,
     )
     return Discharged(encounter=encounter) if discharged else Admitted(encounter=encounter)
 

@@ -1,15 +1,13 @@
-from collections import defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-import faust
-from hypothesis import given
-from hypothesis import strategies as st
+import pytest
 
-from services.transitions.signals.hearing import feeds_of, merges_of, minutes_of, stays_of
+from services.transitions.signals.hearing import MINUTE, expected_by, feeds_of, merges_of, minutes_of, stays_of
 from services.transitions.signals.settings import Settings
-from services.transitions.signals.windows import HOUR, MINUTE, Count, Windows
 from shared.events.people import EncounterClass, EncounterStatus
 from tests.unit.signals.said import START, counted, event, merged, minutes, stay
+
+HOUR = timedelta(hours=1)
 
 
 def test_a_minute_told_twice_counts_once_and_as_last_told() -> None:
@@ -47,33 +45,28 @@ def test_merges_are_told_in_order() -> None:
     assert merges_of([event(merged("b", "a")), event(merged("c", "a"))]) == [("b", "a"), ("c", "a")]
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 200), st.integers(0, 50)), max_size=60),
-    st.integers(0, 200),
-    st.integers(0, 200),
+def test_a_feed_tells_its_zone_and_rhythm_as_last_said() -> None:
+    told = [
+        event(counted("north", START + n * MINUTE, 1, zone="America/Chicago", quiet=quiet))
+        for n, quiet in ((1, 45), (0, 30))
+    ]
+    [seen] = feeds_of(told)
+    assert (seen.time_zone, seen.quiet_minutes) == ("America/Chicago", 45)
+
+
+@pytest.mark.parametrize(
+    ("said", "by"),
+    [
+        (None, None),
+        ("2026-03-10T18:00:00+00:00", "2026-03-10T18:00:00+00:00"),  # an hour was said
+        ("2026-03-10T05:00:00+00:00", "2026-03-11T05:00:00+00:00"),  # midnight in Chicago: the whole day
+        ("2026-03-10T00:00:00+00:00", "2026-03-10T00:00:00+00:00"),  # midnight elsewhere is an hour
+        ("2026-03-08T06:00:00+00:00", "2026-03-09T05:00:00+00:00"),  # a day of 23 hours
+    ],
 )
-def test_windows_total_what_was_last_put_in_them(puts: list[tuple[str, int, int]], first: int, last: int) -> None:
-    windows = Windows(app(), "minutes", size=MINUTE, kept=10 * HOUR)
-    truth: dict[str, dict[int, int]] = defaultdict(dict)
-    for scope, minute, value in puts:
-        windows.put([Count(kind="k", scope=scope, starts=START + minute * MINUTE, value=value)])
-        truth[scope][minute] = value
-    for scope in "ab":
-        wanted = sum(value for minute, value in truth[scope].items() if first <= minute < last)
-        assert windows.total(scope, START + first * MINUTE, START + last * MINUTE) == wanted
-
-
-async def test_old_windows_are_dropped_and_new_ones_kept() -> None:
-    windows = Windows(app(), "minutes", size=MINUTE, kept=HOUR)
-    now = datetime.now(UTC).replace(second=0, microsecond=0)
-    for ago in (timedelta(days=1), timedelta(minutes=5)):
-        windows.put([Count(kind="k", scope="a", starts=now - ago, value=7)])
-    await windows.forget_old()
-    assert windows.total("a", now - timedelta(days=2), now) == 7
-
-
-def app() -> faust.App:
-    return faust.App("windows-test", broker="kafka://127.0.0.1:1", store="memory://")
+def test_a_discharge_that_was_expected_on_a_day_may_come_until_its_end(said: str | None, by: str | None) -> None:
+    found = expected_by(datetime.fromisoformat(said) if said else None, "America/Chicago")
+    assert found == (datetime.fromisoformat(by) if by else None)
 
 
 def test_settings_have_defaults_and_descriptions() -> None:

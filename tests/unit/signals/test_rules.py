@@ -4,20 +4,29 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.transitions.signals.rules import FacilityReading, FeedReading, Finding, Open, Readings, judge
-from services.transitions.signals.settings import Thresholds
+from services.transitions.signals.judging import feed_reading
+from services.transitions.signals.profile import Basis, Profile, Usual
+from services.transitions.signals.readings import FacilityReading, FeedReading, Finding, Open, Readings
+from services.transitions.signals.rules import judge
+from services.transitions.signals.thresholds import read_thresholds
 from shared.events.operations import SignalKind
 
 NOW = datetime(2026, 3, 10, 15, 30, tzinfo=UTC)
 NOTHING: Open = frozenset()
+LIMITS = read_thresholds()
 
 
 def feed(*, quiet: float = 0, usual: float | None = 60, counted_ago: float = 0.5, last_hour: int = 60) -> FeedReading:
+    """`usual`: messages an hour at all hours; None where nothing is known."""
     until = NOW - timedelta(minutes=counted_ago)
+    hourly = 7.0 if usual is None else usual
     return FeedReading(
         feed="north",
+        facility="NORTH",
         counted_until=until,
         quiet_since=until - timedelta(minutes=quiet),
+        missed=hourly * quiet / 60,
+        usual_now=Usual(hourly, 0 if usual is None else 4, Basis.NOTHING if usual is None else Basis.HOUR_OF_WEEK),
         last_hour=last_hour,
         usual_hour=usual,
     )
@@ -27,7 +36,7 @@ def found(
     *feeds: FeedReading, facilities: tuple[FacilityReading, ...] = (), is_open: Open = NOTHING, watched: float = 600
 ) -> list[Finding]:
     readings = Readings(at=NOW, watched_since=NOW - timedelta(minutes=watched), feeds=feeds, facilities=facilities)
-    return judge(readings, is_open, Thresholds())
+    return judge(readings, is_open, LIMITS)
 
 
 def kinds(findings: list[Finding]) -> list[SignalKind]:
@@ -38,6 +47,7 @@ def kinds(findings: list[Finding]) -> list[SignalKind]:
     ("quiet", "usual", "is_silent"),
     [
         (4, 600, False),  # busy, but shorter than the least quiet time
+        (5, 600, True),
         (6, 60, False),  # six messages expected: chance says nothing yet
         (7, 60, True),
         (30, 10, False),  # a slow feed at night
@@ -50,6 +60,26 @@ def kinds(findings: list[Finding]) -> list[SignalKind]:
 def test_silence_is_measured_against_the_hours_usual(quiet: float, usual: float | None, *, is_silent: bool) -> None:
     findings = found(feed(quiet=quiet, usual=usual, last_hour=0))
     assert kinds(findings) == ([SignalKind.SILENT_FEED] if is_silent else [])
+
+
+@pytest.mark.parametrize(("rhythm", "quiet", "is_silent"), [(45, 44, False), (45, 45, True), (240, 239, False)])
+def test_a_feed_without_a_past_is_measured_by_its_configured_rhythm(
+    rhythm: int, quiet: int, *, is_silent: bool
+) -> None:
+    row = {"feed": "north", "facility": "NORTH", "quiet_minutes": rhythm, "last_hour": 0, "counted_until": NOW}
+    reading = feed_reading(row | {"quiet_since": NOW - timedelta(minutes=quiet)}, Profile(), LIMITS)
+    findings = found(reading)
+    assert kinds(findings) == ([SignalKind.SILENT_FEED] if is_silent else [])
+
+
+def test_a_silence_says_what_it_was_measured_against() -> None:
+    [silent] = found(feed(quiet=12, last_hour=0))
+    assert (silent.value, silent.usual, silent.facility) == (12.0, 60.0, "NORTH")
+    assert silent.text == (
+        "Nothing from feed north for 12 minutes; usual 60 messages an hour at this hour of the week, learned from 4 weeks."
+    )
+    [unknown] = found(feed(quiet=60, usual=None, last_hour=0))
+    assert (unknown.usual, unknown.text) == (None, "Nothing from feed north for 60 minutes; usual is not known yet.")
 
 
 def test_no_counts_at_all_is_a_pipeline_alarm_and_suppresses_silence() -> None:
