@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from services.transitions.signals.weeks import hours_of_week, week_of
 
 from services.transitions.signals.profile import (
     SLOTS,
@@ -19,6 +18,7 @@ from services.transitions.signals.profile import (
     usual_between,
 )
 from services.transitions.signals.thresholds import read_thresholds
+from services.transitions.signals.weeks import hours_of_week, week_of
 
 LIMITS = read_thresholds()
 P = LIMITS.profile
