@@ -128,7 +128,7 @@ class Connection(asyncio.Protocol):
 
     def _await(self, arrival: Arrival) -> None:
         self._unanswered.append((arrival, time.perf_counter()))
-        self._listener.reception.offer(arrival).add_done_callback(self._answer)
+        self._listener.reception.offer(arrival, self).add_done_callback(self._answer)
         wait = self._listener.wait_for(arrival.feed, self._active_at)
         if self._bucket:
             wait = max(wait, self._bucket.take(self._active_at))

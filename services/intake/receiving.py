@@ -1,9 +1,12 @@
 """Where messages wait for their group commit.
 
-What arrived on all connections while the last group was being committed becomes the next one: no fixed wait.
+What arrived on all connections while the last group was being committed becomes the next one. Where nothing is being
+committed, a message waits a moment for those of the others who sent one lately: a small group costs the server, and
+everything that is told of it, nearly as much as a large one. Who sends alone never waits.
 """
 
 import asyncio
+import time
 from collections import deque
 from contextlib import suppress
 
@@ -25,8 +28,31 @@ GROUP_MOST = 128
 # With 24 instead of 8 the acknowledgement at 400/s took a third longer, with as many over 50 connections.
 COMMITTERS = 2
 WORTH_A_SECOND = 8
+# At 200/s over 20 connections this saves half the time that a message takes; most acknowledgements leave 10 ms later.
+GATHER_S = 0.01
+LATELY_S = 0.25
 BUSY_PAUSE_S = 0.005
 STORE_PAUSE_S = (0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+class Senders:
+    """Who sent something lately, and so may do so again."""
+
+    def __init__(self) -> None:
+        self._turned = 0.0
+        self._now: set[object] = set()
+        self._before: set[object] = set()
+
+    def heard(self, sender: object, at: float) -> None:
+        """`at`: seconds of a clock that never goes back."""
+        if at - self._turned > LATELY_S:
+            self._before = self._now if at - self._turned < 2 * LATELY_S else set()
+            self._now, self._turned = set(), at
+        self._now.add(sender)
+
+    def lately(self) -> int:
+        """How many they are."""
+        return len(self._now | self._before)
 
 
 class Reception:
@@ -41,6 +67,10 @@ class Reception:
         self._identities = Identities()
         self._waiting: deque[Arrival] = deque()
         self._wake = asyncio.Event()
+        self._senders = Senders()
+        self._since = 0.0
+        self._enough = 0
+        self._gathered = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self._at_work = 0
@@ -48,10 +78,16 @@ class Reception:
         self.store_failures = 0
         """Attempts in a row that failed because of the store; 0 when it is well."""
 
-    def offer(self, arrival: Arrival) -> "asyncio.Future[Verdict]":
+    def offer(self, arrival: Arrival, sender: object = None) -> "asyncio.Future[Verdict]":
         """Answers the arrival's `done`. It is cancelled when the message could not be stored."""
         arrival.done = asyncio.get_running_loop().create_future()
+        now = time.monotonic()
+        self._senders.heard(sender, now)
+        if not self._waiting:
+            self._since = now
         self._waiting.append(arrival)
+        if len(self._waiting) >= self._enough:
+            self._gathered.set()
         self._idle.clear()
         self._wake.set()
         return arrival.done
@@ -86,6 +122,7 @@ class Reception:
 
     async def _commit_groups(self, committer: Committer) -> None:
         while True:
+            await self._gather()
             group = self._next_group()
             if group:
                 await self._commit(committer, group)
@@ -94,6 +131,17 @@ class Reception:
             if not self._at_work and not self._waiting:
                 self._idle.set()
             await self._wake.wait()
+
+    async def _gather(self) -> None:
+        """Waits for the others who sent lately, but no longer than a moment after the oldest message that waits."""
+        if self._at_work or not self._waiting:
+            return
+        self._enough = self._senders.lately()
+        left = self._since + GATHER_S - time.monotonic()
+        if len(self._waiting) < self._enough and left > 0:
+            self._gathered.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._gathered.wait(), left)
 
     async def _commit(self, committer: Committer, group: list[Arrival]) -> None:
         self._at_work += 1

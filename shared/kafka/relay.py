@@ -42,7 +42,7 @@ BATCH_BYTES = 900_000
 POLL_S = 1.0
 # Waves begin no closer together than this, unless told otherwise: one for each small transaction would take more of the
 # service's time than the transactions do, and an event waits here for so long at most.
-WAVE_EVERY_S = 0.025
+WAVE_EVERY_S = 0.05
 STAND_BY_S = 1.0
 LOG_CHECK_S = 2.0
 MAINTAIN_EVERY_S = 3_600.0
