@@ -32,7 +32,7 @@ def _of_referral(measure: ReferralMeasure, referral: Referral) -> Outcome:
     last = asked_on + timedelta(days=measure.to_day)
     shown = _shown_at(measure, referral)
     in_time = shown is not None and local_date(shown[0], zone) <= last
-    excluded = "suspected-duplicate" if referral.is_held else NOT_COUNTED.get(referral.state)
+    exclusion = "suspected-duplicate" if referral.is_held else NOT_COUNTED.get(referral.state)
     days = (local_date(shown[0], zone) - asked_on).days if shown else None
     return Outcome(
         measure=measure.id,
@@ -46,12 +46,12 @@ def _of_referral(measure: ReferralMeasure, referral: Referral) -> Outcome:
         counted_at=referral.requested_at,
         counted_on=asked_on,
         closes_at=end_of_day(last, zone),
-        excluded=excluded,
-        met=in_time and excluded is None,
+        exclusion=exclusion,
+        met=in_time and exclusion is None,
         met_at=shown[0] if shown else None,
         event_id=shown[1] if shown else None,
         value=float(days) if days is not None else None,
-        why=_left_out(excluded) or f"{asked_on} to {last}: {referral.state.value}",
+        why=_left_out(exclusion) or f"{asked_on} to {last}: {referral.state.value}",
     )
 
 
@@ -74,7 +74,7 @@ def count_tasks(measure: TaskMeasure, history: History) -> list[Outcome]:
 
 def _of_task(measure: TaskMeasure, owed: Owed, due_at: datetime) -> Outcome:
     task = owed.task
-    excluded = _not_owed(task)
+    exclusion = _not_owed(task)
     done = task.closure is Closure.MET
     in_time = measure.met == "in-time"
     met = done if in_time else task.escalation_level > 0
@@ -86,12 +86,12 @@ def _of_task(measure: TaskMeasure, owed: Owed, due_at: datetime) -> Outcome:
         task.id,
         due_at,
         closes_at=min(task.done_at, closes) if in_time and done and task.done_at else closes,
-        excluded=excluded,
-        met=met and excluded is None,
+        exclusion=exclusion,
+        met=met and exclusion is None,
         met_at=task.done_at,
         event_id=task.evidence_event_id,
         value=round((task.done_at - due_at).total_seconds() / 3600, 2) if task.done_at else None,
-        why=f"{told}; level {task.escalation_level}" if not excluded else f"{task.code}: {_left_out(excluded)}",
+        why=f"{told}; level {task.escalation_level}" if not exclusion else f"{task.code}: {_left_out(exclusion)}",
     )
 
 
@@ -135,7 +135,7 @@ def _told(
     met_at: datetime | None,
     value: float | None,
     why: str,
-    excluded: str | None = None,
+    exclusion: str | None = None,
     event_id: UUID | None = None,
 ) -> Outcome:
     stay = owed.transition
@@ -151,7 +151,7 @@ def _told(
         counted_at=counted_at,
         counted_on=local_date(counted_at, stay.facility.time_zone),
         closes_at=closes_at,
-        excluded=excluded,
+        exclusion=exclusion,
         met=met,
         met_at=met_at,
         event_id=event_id,
@@ -160,5 +160,5 @@ def _told(
     )
 
 
-def _left_out(excluded: str | None) -> str | None:
-    return f"left out: {excluded.replace('-', ' ')}" if excluded else None
+def _left_out(exclusion: str | None) -> str | None:
+    return f"left out: {exclusion.replace('-', ' ')}" if exclusion else None

@@ -39,15 +39,15 @@ class Stays:
     def count(self, measure: StayMeasure) -> list[Outcome]:
         """One outcome a stay that belongs to the measure's population, in order of time."""
         ended, merged = candidates(self.history.stays, measure.episode)
-        found = [self._told(measure, one, excluded=MERGED) for one in merged if self._belongs(measure, one)]
+        found = [self._told(measure, one, exclusion=MERGED) for one in merged if self._belongs(measure, one)]
         before: date | None = None
         for candidate in ended:
             if not self._belongs(measure, candidate):
                 continue
             outcome = self.weigh(measure, candidate)
-            if outcome.excluded is None and (repeated := _repeats(measure, candidate, before)):
-                outcome = self._told(measure, candidate, excluded=repeated)
-            before = candidate.left if outcome.excluded is None else before
+            if outcome.exclusion is None and (repeated := _repeats(measure, candidate, before)):
+                outcome = self._told(measure, candidate, exclusion=repeated)
+            before = candidate.left if outcome.exclusion is None else before
             found.append(outcome)
         return found
 
@@ -88,9 +88,9 @@ class Stays:
 
     def weigh(self, measure: StayMeasure, candidate: Candidate) -> Outcome:
         """The outcome of one stay by itself: whether it is one visit too many is not looked at."""
-        excluded = self._excluded(measure, candidate)
-        if excluded is not None:
-            return self._told(measure, candidate, excluded=excluded)
+        exclusion = self._excluded(measure, candidate)
+        if exclusion is not None:
+            return self._told(measure, candidate, exclusion=exclusion)
         span, done = self._done(measure, candidate)
         return self._told(measure, candidate, span=span, done=done)
 
@@ -145,7 +145,7 @@ class Stays:
         measure: StayMeasure,
         candidate: Candidate,
         *,
-        excluded: str | None = None,
+        exclusion: str | None = None,
         span: Span | None = None,
         done: Done | None = None,
     ) -> Outcome:
@@ -162,12 +162,12 @@ class Stays:
             counted_at=candidate.left_at,
             counted_on=candidate.left,
             closes_at=_closes_at(measure, candidate, span),
-            excluded=excluded,
+            exclusion=exclusion,
             met=done is not None,
             met_at=done.at if done else None,
             event_id=done.event_id if done else None,
             value=float(done.days) if done else None,
-            why=_why(excluded, span, done),
+            why=_why(exclusion, span, done),
         )
 
 
@@ -206,9 +206,9 @@ def _closes_at(measure: StayMeasure, candidate: Candidate, span: Span | None) ->
     return end_of_day(last, candidate.zone)
 
 
-def _why(excluded: str | None, span: Span | None, done: Done | None) -> str:
-    if excluded is not None:
-        return f"left out: {excluded.replace('-', ' ')}"
+def _why(exclusion: str | None, span: Span | None, done: Done | None) -> str:
+    if exclusion is not None:
+        return f"left out: {exclusion.replace('-', ' ')}"
     if span is None:
         return ""
     window = f"{span.begin} to {span.end}"

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.transitions.evidence import evidence_in
-from services.transitions.evidence_details import TAKEN_BACK_BY, details_of
+from services.transitions.evidence_details import details_of
 from services.transitions.protocols import Library
 from services.transitions.quality.measures import Measures
 from services.transitions.store import following
@@ -29,9 +29,8 @@ async def keep_deeds(tx: Transaction, measures: Measures, library: Library, even
 
 
 def measures_count(measures: Measures, fact: Fact) -> bool:
-    """Whether some measure counts such a deed, or it takes one back."""
+    """Whether some measure counts such a deed, or an attempt at it, or it takes one back."""
+    if fact.TYPE in measures.heard_always:
+        return True
     details = details_of(fact)
-    return any(
-        fact.TYPE in TAKEN_BACK_BY.get(rule.event, ()) or (rule.event == fact.TYPE and rule.says(details))
-        for rule in measures.deeds
-    )
+    return any(rule.event == fact.TYPE and rule.says(details) for rule in measures.deeds)

@@ -18,6 +18,7 @@ from services.transitions.quality.measure_parts import DeedRule, Episodes, Exclu
 from services.transitions.referrals.states import Proof
 from services.transitions.task_rule import Part
 from shared.bounded_yaml import read_yaml
+from shared.events.followups import ContactAttempted
 
 SHIPPED = Path(__file__).parent / "measures"
 PROTOCOLS = Path(__file__).parents[1] / "protocols"
@@ -130,8 +131,13 @@ class Measures:
     @cached_property
     def heard(self) -> frozenset[str]:
         """The types of events that count, or that take back what does."""
-        kinds = {rule.event for rule in self.deeds}
-        return frozenset(kinds.union(*(TAKEN_BACK_BY.get(kind, ()) for kind in kinds)))
+        return frozenset({rule.event for rule in self.deeds}) | self.heard_always
+
+    @cached_property
+    def heard_always(self) -> frozenset[str]:
+        """Types that matter whatever they say: attempts, and what takes back a deed."""
+        taking = (taking for rule in self.deeds for taking in TAKEN_BACK_BY.get(rule.event, ()))
+        return frozenset({ContactAttempted.TYPE, *taking})
 
     @cached_property
     def stays(self) -> tuple[StayMeasure, ...]:

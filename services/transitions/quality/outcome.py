@@ -40,7 +40,7 @@ class Outcome:
     counted_at: datetime
     counted_on: date
     closes_at: datetime
-    excluded: str | None = None
+    exclusion: str | None = None
     met: bool = False
     met_at: datetime | None = None
     event_id: UUID | None = None
@@ -48,7 +48,7 @@ class Outcome:
     why: str = ""
 
     def status(self, now: datetime) -> Status:
-        if self.excluded is not None:
+        if self.exclusion is not None:
             return Status.EXCLUDED
         if self.met and self.closes_at <= now:
             return Status.MET

@@ -163,7 +163,7 @@ async def save_outcomes(connection: "Connection", patients: Collection[str], fou
 def _row(one: Outcome) -> tuple[Any, ...]:
     return (
         *(one.measure, one.about, one.version, one.patient_id, one.transition_id, one.facility, one.organisation),
-        *(one.counted_at, one.counted_on, one.closes_at, one.excluded, one.met, one.met_at, one.event_id, one.value),
+        *(one.counted_at, one.counted_on, one.closes_at, one.exclusion, one.met, one.met_at, one.event_id, one.value),
         *(one.why, ",".join(one.protocols)),
     )
 
