@@ -5,6 +5,7 @@ source; this module says what such a file may hold, reads it, and selects what f
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,6 +51,7 @@ __all__ = [
 
 CONDITIONS = Path("value-sets") / "conditions.yaml"
 """Beside the protocols: the named sets of diagnoses that they ask for."""
+STAYS_KEPT = 10_000
 
 
 class Protocol(Part):
@@ -123,9 +125,14 @@ class Library:
             self._waited_for.setdefault((rule.event, rule.of), []).append(rule)
         taking = (taking for rule in asked for taking in TAKEN_BACK_BY.get(rule.event, ()))
         self._kept_always = {ContactAttempted.TYPE, *taking}
+        # Stays are much alike, and each is asked of again with all that is heard of its patient.
+        self._selected = lru_cache(STAYS_KEPT)(self._select)
 
     def select(self, stay: Stay, edition: str) -> tuple[Protocol, ...]:
         """The protocols of the edition that fit, by name. Raises KeyError for an edition never registered."""
+        return self._selected(stay, edition)
+
+    def _select(self, stay: Stay, edition: str) -> tuple[Protocol, ...]:
         fitting = tuple(protocol for protocol in self._editions[edition] if protocol.fits(stay))
         silencing = tuple(protocol for protocol in fitting if protocol.suppresses)
         return silencing or fitting
