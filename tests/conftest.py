@@ -1,3 +1,9 @@
 """Fixtures for every test: real servers, started once per session by the tests themselves."""
 
+from hypothesis import HealthCheck, settings
+
 pytest_plugins = ["tests.support.servers", "tests.support.databases", "tests.support.stack"]
+
+# Two starved cores may take any time for an example: that it is slow says nothing about the code.
+settings.register_profile("handoff", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("handoff")

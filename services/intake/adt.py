@@ -6,12 +6,21 @@ from typing import Any
 from services.intake import person
 from services.intake.allergies import allergies
 from services.intake.codes import class_of, disposition_of
-from services.intake.context import FURTHEST_AHEAD, FURTHEST_PLANNED, Context
+from services.intake.context import FURTHEST_AHEAD, FURTHEST_PLANNED, Context, sortable
 from services.intake.er7 import Segment, Separators
-from services.intake.message import AdtMessage, Former, Reason, StayFact
+from services.intake.message import Action, AdtMessage, Former, Movement, Rank, Reason, StayFact
 from services.intake.person import Person, put
-from services.intake.refusals import held, missing
-from services.intake.triggers import ACCOUNT_CHANGES, MERGES, MOVES, RANKS, VISIT_CHANGES, WITHOUT_STAY
+from services.intake.refusals import held, missing, skipped
+from services.intake.times import Moment
+from services.intake.triggers import (
+    ACCOUNT_CHANGES,
+    AMENDS_MOVEMENT,
+    MERGES,
+    MOVES,
+    RANKS,
+    VISIT_CHANGES,
+    WITHOUT_STAY,
+)
 from shared.events.people import Identifier
 
 # "Not applicable" and "unknown" say nothing about the class: they must not overwrite a known one.
@@ -30,17 +39,20 @@ class AdtReader(Context):
         recorded = self.moment("EVN-2", self.event.text(2), FURTHEST_AHEAD)
         happened = self.moment("EVN-6", self.event.text(6), FURTHEST_AHEAD)
         key = self.order(RANKS[trigger], recorded, sent)
-        source, occurred = next(
-            ((name, m.at) for name, m in (("EVN-6", happened), ("EVN-2", recorded), ("MSH-7", sent)) if m),
-            ("received", self.received),
-        )
+        movement, begun = self._movement() if "ZBE" in self.source.lines else (None, None)
+        if trigger == AMENDS_MOVEMENT and movement is None:
+            raise skipped(Reason.UNSUPPORTED_TRIGGER)
+        times = (("ZBE-2", begun), ("EVN-6", happened), ("EVN-2", recorded), ("MSH-7", sent))
+        source, occurred = next(((name, m.at) for name, m in times if m), ("received", self.received))
         retired = self._retired(found) if trigger in MERGES | MOVES else ()
         former = self._former() if trigger in _ABOUT_FORMER else None
         visit = None if trigger in WITHOUT_STAY or self._is_without_stay(who) else self._visit(who)
         fact = None
         if visit or former:
             said = _account(who) if former else self._said(who)
-            fact = StayFact(trigger, key, occurred.isoformat(), source, said, self.moments)
+            fact = StayFact(
+                trigger, key, occurred.isoformat(), source, said, self.moments, None if former else movement
+            )
         return AdtMessage(
             trigger=trigger,
             order=key,
@@ -53,6 +65,24 @@ class AdtReader(Context):
             former=former,
             doubts=tuple(dict.fromkeys(self.doubts)),
         )
+
+    def _movement(self) -> tuple[Movement | None, Moment | None]:
+        """ZBE, and when what the message tells happened by it: a cancel's own time is not that of the movement."""
+        zbe = self.segment("ZBE")
+        named = self.entity(zbe, 1, "ZBE-1")
+        action = _action(zbe.text(4), self.heading.trigger)
+        if named is None or action is None:
+            self.doubts.append("ZBE-1" if named is None else "ZBE-4")
+            return None, None
+        starts = self.moment("ZBE-2", zbe.text(2))
+        movement = Movement(
+            id=f"{named.value}^{named.authority}",
+            action=action,
+            is_historic=(zbe.text(5) or "").upper() == "Y",
+            starts=sortable(starts.at) if starts else "",
+            original=(zbe.text(6) or "").upper() if action is Action.UPDATE else "",
+        )
+        return movement, None if action is Action.CANCEL else starts
 
     def _retired(self, survivor: tuple[Identifier, ...]) -> tuple[Identifier, ...]:
         """MRG-1, first the identifier of the kind that stands for the survivor."""
@@ -156,6 +186,15 @@ class AdtReader(Context):
             coded = self.pv2.value(3)
             return [{"code": coded[1], "text": coded[2], "system": coded[3], "type": "A"}] if coded[1] else []
         return [found for line in lines if (found := _diagnosis(line, self.source.separators))]
+
+
+def _action(word: str | None, trigger: str) -> Action | None:
+    """ZBE-4, or what follows from the trigger where it is not said. A08 never inserts a movement."""
+    if not word:
+        action: Action | None = Action.CANCEL if RANKS[trigger] == Rank.CANCEL else Action.INSERT
+    else:
+        action = {**Action.__members__, "DELETE": Action.CANCEL}.get(word.upper())
+    return Action.UPDATE if action is Action.INSERT and trigger in {"A08", AMENDS_MOVEMENT} else action
 
 
 def _account(who: Person) -> dict[str, Any]:

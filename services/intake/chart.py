@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from services.intake import describing, lifecycle, standing
+from services.intake import describing, lifecycle, sequence, standing
 from services.intake import patient as people
 from services.intake.announcing import Announced, Cause, Change, announce
 from services.intake.arrival import Arrival
@@ -76,15 +76,15 @@ class Stay:
     fresh: list[tuple[UUID, StayFact]] = field(default_factory=list)
 
     def take(self, message_id: UUID, fact: StayFact) -> bool:
-        """Applies the fact; answers whether it came late, so that everything was folded again."""
-        follows = lifecycle.follows(self.state, fact)
+        """Applies the fact; answers whether it came late, or tells of a movement of the past."""
+        follows, late = sequence.follows(self.state, fact), sequence.is_late(self.state, fact)
         self.fresh.append((message_id, fact))
         if follows:
             self.state = lifecycle.apply(self.state, fact)
         else:
             self.state = lifecycle.fold([*self.older, *(known for _, known in self.fresh)])
         self.version += 1
-        return not follows
+        return late or bool(fact.movement and fact.movement.is_historic)
 
 
 @dataclass(slots=True)

@@ -17,12 +17,11 @@ import asyncpg
 from services.intake import group_store, renumbering, solitary, standing_store, store
 from services.intake.arrival import Arrival
 from services.intake.chart import Effect, Stay
-from services.intake.encounter import in_order
 from services.intake.group_store import Patients
 from services.intake.identities import Identities, settle
-from services.intake.lifecycle import follows
 from services.intake.message import Outcome, Reason, StayFact, Verdict
 from services.intake.sealing import Seal
+from services.intake.sequence import all_follow
 from services.intake.store import Opened
 from services.intake.triggers import ALONE
 from shared.events.people import Identifier
@@ -242,7 +241,7 @@ async def _apply(tx: Transaction, arrival: Arrival, records: Records, opened: Op
 
 
 async def _load_older_facts(connection: "Connection", ready: Sequence[Arrival], opened: Opened) -> None:
-    """A fact that sorts before what is known, or before another one of the group, needs all facts of its stay."""
+    """What does not only add to what is known of a stay (late, or of a known movement) needs all its facts."""
     facts: dict[Identifier, list[StayFact]] = {}
     for part in (part for arrival in ready if arrival.adt for part in arrival.adt.parts):
         visit = opened.chart.visit_of(part)
@@ -251,7 +250,7 @@ async def _load_older_facts(connection: "Connection", ready: Sequence[Arrival], 
     late: dict[UUID, Stay] = {}
     for visit, told in facts.items():
         stay = opened.chart.stays[visit]
-        if not follows(stay.state, told[0]) or told != in_order(told):
+        if not all_follow(stay.state, told):
             late[stay.identity.id] = stay
     if late:
         await store.load_facts(connection, late)

@@ -238,6 +238,8 @@ def _differences(known: StayFact | None, fact: StayFact) -> Iterator[str]:
         yield "trigger"
     if known.moments != fact.moments:
         yield "precision"
+    if known.movement != fact.movement:
+        yield "movement"
 
 
 def _plain(value: Any) -> Any:

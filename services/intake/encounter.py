@@ -53,7 +53,8 @@ class Milestone:
 @dataclass(frozen=True, slots=True)
 class EncounterState:
     """Where a stay stands. `is_stub`: something was said of it, but its opening was never seen. `merged_into`: the
-    visit under whose number it goes on; what still comes under the old one is that one's.
+    visit under whose number it goes on; what still comes under the old one is that one's. `movements`: the ids that
+    were told of it (ZBE-1); `has_history`: some of them were told as movements of the past.
     """
 
     status: EncounterStatus = EncounterStatus.UNKNOWN
@@ -63,6 +64,8 @@ class EncounterState:
     is_stub: bool = False
     watermark: OrderKey | None = None
     merged_into: Identifier | None = None
+    movements: tuple[str, ...] = ()
+    has_history: bool = False
 
     def but(self, **changes: Any) -> "EncounterState":
         return replace(self, **changes)

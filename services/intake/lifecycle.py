@@ -14,12 +14,12 @@ from services.intake.encounter import (
     EncounterState,
     Milestone,
     MilestoneKind,
-    in_order,
     merge_said,
     place_name,
 )
 from services.intake.message import StayFact
-from services.intake.triggers import ACCOUNT_CHANGES, MOVES, VISIT_CHANGES
+from services.intake.movements import remember, settle
+from services.intake.triggers import ACCOUNT_CHANGES, AMENDS_MOVEMENT, MOVEMENT_GONE, MOVES, VISIT_CHANGES
 from shared.events.people import EncounterClass, EncounterStatus
 
 S = EncounterStatus
@@ -34,23 +34,23 @@ _OF_THE_DISCHARGE = ("discharged_at", "disposition", "discharged_to")
 
 def fold(facts: Iterable[StayFact], start: EncounterState = EMPTY) -> EncounterState:
     """The state after all the facts. Any permutation or repetition of them gives the same."""
-    state = start
-    for fact in in_order(facts):
-        state = apply(state, fact)
-    return state
+    told, state = list(facts), start
+    for fact in settle(told):
+        state = _apply(state, fact)
+    return remember(state, told)
 
 
 def apply(state: EncounterState, fact: StayFact) -> EncounterState:
-    """One fact later in order than all before it."""
+    """One fact that follows on all before it."""
+    applied = _apply(state, fact)
+    return remember(applied, (fact,)) if fact.movement else applied
+
+
+def _apply(state: EncounterState, fact: StayFact) -> EncounterState:
     merged = state.but(said=merge_said(state.said, fact.said), watermark=fact.order)
     if state.status == S.ENTERED_IN_ERROR:
         return merged
     return _correct_times(RULES[fact.trigger](merged, fact, state))
-
-
-def follows(state: EncounterState, fact: StayFact) -> bool:
-    """Whether the fact sorts after everything known: otherwise all facts must be folded again."""
-    return state.watermark is None or fact.order > state.watermark
 
 
 def _correct_times(state: EncounterState) -> EncounterState:
@@ -221,6 +221,14 @@ def _cancel_discharge(state: EncounterState, fact: StayFact, before: EncounterSt
     return _move(reopened, fact, derived=True)
 
 
+def _movement_gone(state: EncounterState, fact: StayFact, before: EncounterState) -> EncounterState:
+    """The movement is out already. What is left says where the patient is; a stay without its discharge has no end."""
+    if not state.has(K.DISCHARGED):
+        said = {name: value for name, value in state.said.items() if name not in _OF_THE_DISCHARGE}
+        state = state.but(said=said)
+    return state if state.status == S.CANCELLED else _amend(state, fact, before)
+
+
 def _leave(state: EncounterState, fact: StayFact, _before: EncounterState) -> EncounterState:
     if state.status in {S.UNKNOWN, S.PLANNED}:
         state = _stub(state, fact)
@@ -280,6 +288,8 @@ def _stand_open(state: EncounterState, fact: StayFact, before: EncounterState) -
 
 RULES: Mapping[str, Rule] = {
     "in-progress": _stand_open,
+    MOVEMENT_GONE: _movement_gone,
+    AMENDS_MOVEMENT: _amend,
     "A01": partial(_open, K.ADMITTED),
     "A02": _transfer,
     "A03": _discharge,

@@ -79,6 +79,26 @@ class OrderKey(NamedTuple):
     digest: str
 
 
+class Action(StrEnum):
+    """What a message does to the movement that it names (ZBE-4)."""
+
+    INSERT = "INSERT"
+    UPDATE = "UPDATE"
+    CANCEL = "CANCEL"
+
+
+class Movement(NamedTuple):
+    """ZBE of IHE PAM: the movement that a message is about. `starts` is ZBE-2, sortable, "" where it is not said;
+    `original` the trigger that an update is of (ZBE-6); `is_historic`: it is not the stay's current movement (ZBE-5).
+    """
+
+    id: str
+    action: Action
+    is_historic: bool = False
+    starts: str = ""
+    original: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class StayFact:
     """One message about a stay, kept for ever: the lifecycle is a fold of these.
@@ -93,9 +113,10 @@ class StayFact:
     occurred_from: str
     said: Said
     moments: Mapping[str, tuple[str, str, int]] = field(default_factory=dict)
+    movement: Movement | None = None
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        kept = {
             "trigger": self.trigger,
             "order": list(self.order),
             "occurred": self.occurred,
@@ -103,6 +124,9 @@ class StayFact:
             "said": self.said,
             "moments": self.moments,
         }
+        if self.movement:
+            kept["movement"] = self.movement._asdict()
+        return kept
 
     @classmethod
     def from_json(cls, kept: Mapping[str, Any]) -> Self:
@@ -113,7 +137,12 @@ class StayFact:
             occurred_from=kept["occurred_from"],
             said=kept["said"],
             moments={name: tuple(moment) for name, moment in kept["moments"].items()},
+            movement=_movement_from_json(kept["movement"]) if "movement" in kept else None,
         )
+
+
+def _movement_from_json(kept: Mapping[str, Any]) -> Movement:
+    return Movement(**{**kept, "action": Action(kept["action"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,11 +28,19 @@ OF_SEVERAL = MERGES | frozenset(LINKS) | SWAPS
 """May hold a PID for each of several patients."""
 WITHOUT_STAY = MERGES | frozenset(LINKS) | ACCOUNT_CHANGES | MOVES | PATIENT_ONLY
 
+AMENDS_MOVEMENT = "Z99"
+"""Updates a movement that ZBE names (IHE PAM, ITI-31); without ZBE it may be anything."""
+MOVEMENT_GONE = "movement-gone"
+"""Not of HL7 v2: what is left of a cancel once the movement that it names is taken out of the stay."""
 STANDS_OPEN = "in-progress"
 """Not of HL7 v2: an Encounter of FHIR that says how things stand."""
 
 _OPENERS = ("A01", "A04", "A05", "A14", "A06")
-_ON_THE_STAY = ("A02", "A07", "A08", "A09", "A10", "A15", "A16", "A17", "A21", "A22", "A51", "A54", "A61", STANDS_OPEN)
+_ON_THE_STAY = (
+    *("A02", "A07", "A08", "A09", "A10", "A15", "A16", "A17", "A21", "A22", "A51", "A54", "A61"),
+    AMENDS_MOVEMENT,
+    STANDS_OPEN,
+)
 _CLOSERS = ("A03",)
 _CANCELS = ("A11", "A12", "A13", "A23", "A25", "A26", "A27", "A32", "A33", "A38", "A52", "A53", "A55", "A62")
 
