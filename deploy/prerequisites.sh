@@ -14,11 +14,18 @@ need() { # need PROGRAM PACKAGE LEG
   missing=1
 }
 
+fuzzer() { # into the tests' environment, against its hash: it has wheels for Linux on x86-64 alone
+  .venv/bin/python -c 'import atheris' 2>/dev/null && return
+  .venv/bin/python -m pip install --disable-pip-version-check -q --require-hashes -r requirements/fuzz.txt && return
+  echo "missing for the parser tests: atheris; install requirements/fuzz.txt" >&2
+  missing=1
+}
+
 for leg in "$@"; do
   case $leg in
     browser) need chromium chromium browser ;;
     apache) need java openjdk-17-jre-headless apache; need mvn maven apache ;;
-    parser) need node nodejs parser; need npm npm parser ;;
+    parser) need node nodejs parser; need npm npm parser; fuzzer ;;
     promtool) need promtool prometheus promtool ;;
     chaos) ;;
     *) echo "prerequisites.sh: unknown leg $leg" >&2; exit 2 ;;
