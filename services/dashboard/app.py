@@ -12,7 +12,18 @@ from services.dashboard.api import api_router
 from services.dashboard.consumers import HANDLERS
 from services.dashboard.forgetting import forget_old_events
 from services.dashboard.live import Hub, live_router
-from services.dashboard.pages import board, connect, deliveries, feeds, held, identity, messages, pipeline, transition
+from services.dashboard.pages import (
+    board,
+    connect,
+    deliveries,
+    feeds,
+    held,
+    identity,
+    messages,
+    pipeline,
+    transition,
+    work,
+)
 from services.dashboard.pages.mistakes import install_pages_for_problems
 from services.dashboard.pages.page import STATIC, Console, make_templates
 from services.dashboard.peers import Peers
@@ -27,7 +38,7 @@ SERVICE = "dashboard"
 CANCEL_AGAIN_S = 1.0
 # Small batches begin no closer together: a page is told of changes no more often anyway.
 GATHER_S = 0.25
-PAGES = (board, transition, feeds, connect, pipeline, deliveries, messages, held, identity)
+PAGES = (board, work, transition, feeds, connect, pipeline, deliveries, messages, held, identity)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.dashboard.clocks import Clock, ago, clock_of, local
+from services.dashboard.clocks import Clock, Urgency, ago, clock_of, local
 from services.dashboard.keyset import written
 from services.dashboard.row import Row
 from services.dashboard.sight import Who
@@ -112,15 +112,25 @@ class TaskLine:
     outcome: str | None
     told_by: str
     evidence: str | None
+    closure: str | None = None
+    acknowledged_by: str | None = None
+    rests: str | None = None
+    """Until when its ladder rests, while it does."""
 
     @property
     def is_open(self) -> bool:
         return self.status in {"requested", "accepted"}
 
+    @property
+    def is_told(self) -> bool:
+        """Whether somebody was told that it is late: what may be acknowledged."""
+        return self.is_open and (self.escalation > 0 or self.clock.urgency is Urgency.OVERDUE)
+
 
 def task_line(row: Row, time_zone: str, now: datetime, *, free_text: bool) -> TaskLine:
     """`free_text`: whether the reader may see what people typed, which may name somebody."""
     is_open = row["status"] in {"requested", "accepted"}
+    rests = row["rests_until"] if is_open else None
     return TaskLine(
         id=str(row["id"]),
         version=row["version"],
@@ -136,4 +146,7 @@ def task_line(row: Row, time_zone: str, now: datetime, *, free_text: bool) -> Ta
         outcome=row["outcome"] or row["reason"] if free_text else None,
         told_by=str(row["told_by"]),
         evidence=str(row["evidence_event_id"]) if row["evidence_event_id"] else None,
+        closure=row["closure"],
+        acknowledged_by=row["acknowledged_by"],
+        rests=local(rests, time_zone) if rests is not None and rests > now else None,
     )

@@ -6,7 +6,7 @@ and audit. Hints come at commit, so what they announce can be read.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +15,7 @@ import orjson
 from fastapi import APIRouter, Header, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
-from services.dashboard.projecting import ANY_STAY
+from services.dashboard.projecting import ANY_NOTICE, ANY_STAY
 from services.dashboard.store import operations
 from shared.http import Caller, Role, allow
 from shared.lasting import lasting
@@ -127,13 +127,21 @@ def live_router(hub: Hub) -> APIRouter:
 
     @router.get("/live", include_in_schema=False)
     async def live(
-        request: Request, _caller: AnyRole, watch: Topics, last_event_id: Annotated[str | None, Header()] = None
+        request: Request, caller: AnyRole, watch: Topics, last_event_id: Annotated[str | None, Header()] = None
     ) -> EventSourceResponse:
+        """Hints for the topics; to a provider's system only those of its own organisation."""
         stopping: asyncio.Event = getattr(request.app.state, "stopping", None) or asyncio.Event()
-        hints = _hints(hub, frozenset(watch), last_event_id, stopping)
+        hints = _hints(hub, watchable(caller, watch), last_event_id, stopping)
         return EventSourceResponse(hints, ping=PING_S, headers={"x-accel-buffering": "no"})
 
     return router
+
+
+def watchable(caller: Caller, topics: Iterable[str]) -> frozenset[str]:
+    """What the caller may hear of: how much goes on elsewhere is not a provider's to know."""
+    if caller.roles - {Role.PROVIDER}:
+        return frozenset(topics)
+    return frozenset(topics) & {f"notices:{caller.organisation}", ANY_NOTICE, "referrals"}
 
 
 async def _hints(

@@ -39,7 +39,13 @@ class Peers:
 
     async def post(self, service: str, path: str, token: str, body: JSON | None = None, key: str | None = None) -> Any:
         """As get; `key` is an Idempotency-Key, for what must not happen twice when it is sent twice."""
-        return read_answer(service, *await self._ask("POST", service, path, token, body=body or {}, key=key))
+        return await self.tell("POST", service, path, token, body, key)
+
+    async def tell(
+        self, method: str, service: str, path: str, token: str, body: JSON | None = None, key: str | None = None
+    ) -> Any:
+        """As post, by any method that changes something."""
+        return read_answer(service, *await self._ask(method, service, path, token, body=body or {}, key=key))
 
     async def upload(
         self, service: str, path: str, token: str, content: bytes, configuration: str

@@ -15,6 +15,9 @@ from shared.postgres import Transaction
 # More stays than this in one batch are announced as "any of them": a notification holds 8,000 bytes.
 NAMED_STAYS = 100
 ANY_STAY = "stay:*"
+# The same for organisations that are told something.
+NAMED_ORGANISATIONS = 20
+ANY_NOTICE = "notices:*"
 
 
 async def project(tx: Transaction, events: Sequence[AnyEvent]) -> None:
@@ -50,12 +53,17 @@ def patients_of(events: Sequence[AnyEvent]) -> set[str]:
 
 
 def announced(touched: Mapping[str, int]) -> Mapping[str, int]:
-    """`touched`, with the stays folded into one entry when there are too many to name."""
-    stays = [key for key in touched if key.startswith("stay:")]
-    if len(stays) <= NAMED_STAYS:
+    """`touched`, with stays and organisations folded into one entry each when there are too many to name."""
+    folded = _fold_together(touched, "stay:", NAMED_STAYS, ANY_STAY)
+    return _fold_together(folded, "notices:", NAMED_ORGANISATIONS, ANY_NOTICE)
+
+
+def _fold_together(touched: Mapping[str, int], prefix: str, most: int, name: str) -> Mapping[str, int]:
+    named = [key for key in touched if key.startswith(prefix)]
+    if len(named) <= most:
         return touched
-    rest = Counter({key: count for key, count in touched.items() if not key.startswith("stay:")})
-    rest[ANY_STAY] = len(stays)
+    rest = Counter({key: count for key, count in touched.items() if not key.startswith(prefix)})
+    rest[name] = len(named)
     return rest
 
 

@@ -14,10 +14,13 @@ from services.dashboard.summaries import summary_of
 from shared.events import AnyEvent, Fact
 from shared.events.encounters import EncounterFact, PatientFact, PatientMerged
 from shared.events.envelope import FLAGS
+from shared.events.followups import ObservationRecorded
+from shared.events.monitoring import AlertFact
 from shared.events.notifications import NotificationFact, NotificationsPatientMerged
 from shared.events.operations import FeedCounted, SignalCleared, SignalFact
 from shared.events.people import Disposition, Location, PatientSummary
 from shared.events.plans import PlanFact, PlansPatientMerged
+from shared.events.referrals import ReferralFact
 from shared.events.transitions import (
     ReadmissionDetected,
     ReadmissionWithdrawn,
@@ -31,6 +34,12 @@ from shared.events.transitions import (
 
 Row = dict[str, Any]
 NOWHERE = Location()
+# Pages whose contents another service tells: that something changed is all that is known of it here.
+ELSEWHERE: Mapping[type[Fact], str] = {
+    ReferralFact: "referrals",
+    AlertFact: "monitoring",
+    ObservationRecorded: "monitoring",
+}
 # In place of the days after which a patient came back, where that was told and does not hold.
 NO_READMISSION = 0
 
@@ -52,7 +61,9 @@ class Changes:
     signals: dict[UUID, Row] = field(default_factory=dict)
     merges: dict[str, str] = field(default_factory=dict)
     touched: Counter[str] = field(default_factory=Counter)
-    """How many rows changed per page that may be open: `board`, `deliveries`, `feeds`, `signals`, `stay:<id>`."""
+    """How many rows changed per page that may be open: `board`, `deliveries`, `feeds`, `signals`, `stay:<id>`,
+    `notices:<organisation>`, and of those in ELSEWHERE.
+    """
 
     def add(self, event: AnyEvent) -> None:
         if not event.snapshot:
@@ -68,6 +79,9 @@ class Changes:
         encounter_id = getattr(fact, "encounter_id", None)
         if encounter_id is not None:
             self.touched[f"stay:{encounter_id}"] += 1
+        for kind, page in ELSEWHERE.items():
+            if isinstance(fact, kind):
+                self.touched[page] += 1
 
     @_take.register
     def _(self, fact: EncounterFact, event: AnyEvent) -> None:
@@ -130,6 +144,7 @@ class Changes:
         row = sent.model_dump() | {"reason": fact.reason, "told_by": event.id}
         self._keep(self.deliveries, sent.id, row | {"patient_id": self._who(sent.patient_id)})
         self.touched["deliveries"] += 1
+        self.touched[f"notices:{sent.organisation}"] += 1
         if sent.encounter_id is not None:
             self.touched[f"stay:{sent.encounter_id}"] += 1
 

@@ -1,12 +1,12 @@
-"""The board of transitions and the worklist: who is where, what is due next, for whom."""
+"""The board of transitions: who is where, what is due next, for whom."""
 
 from typing import Annotated
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request, Response
 
-from services.dashboard.cards import STAGE, STAGES, Stage, card_of, place_of, task_line
-from services.dashboard.keyset import read_place, written
+from services.dashboard.cards import STAGE, STAGES, Stage, card_of, place_of
+from services.dashboard.keyset import read_place
 from services.dashboard.pages.page import CARE, OPS, console_of, render, shown_to
 from services.dashboard.sight import sight_of
 from services.dashboard.store import Connection, board
@@ -17,7 +17,6 @@ PER_COLUMN = 25
 PER_PAGE = 100
 router = APIRouter(include_in_schema=False)
 Looker = Annotated[Caller, allow(*CARE, *OPS)]
-Carer = Annotated[Caller, allow(*CARE)]
 Choice = Annotated[str | None, Query(max_length=100)]
 
 
@@ -89,40 +88,3 @@ def _more(request: Request, stage: Stage, rows: list[Record], limit: int) -> str
         return None
     kept = {name: value for name, value in request.query_params.items() if name not in {"stage", "after"}}
     return "/?" + urlencode(kept | {"stage": stage.key, "after": place_of(rows[limit - 1])})
-
-
-@router.get("/work")
-async def work_page(
-    request: Request,
-    caller: Carer,
-    role: Choice = "care-manager",
-    mine: bool = False,  # noqa: FBT001, FBT002
-    overdue: bool = False,  # noqa: FBT001, FBT002
-    after: Choice = None,
-) -> Response:
-    """Open tasks by due time: of a role, or claimed by the caller."""
-    sight = sight_of(caller)
-    async with console_of(request).database.pool.acquire() as connection:
-        now = await board.clock(connection)
-        found = await board.work(
-            connection,
-            sight.facilities,
-            role=None if mine else role or None,
-            owner=caller.subject if mine else None,
-            overdue=overdue,
-            after=read_place(after),
-            limit=PER_PAGE + 1,
-        )
-        rows = found[:PER_PAGE]
-        who = await shown_to(connection, request, caller, "worklist", (row["patient_id"] for row in rows))
-        roles = await board.roles(connection)
-    lines = [(row, who[row["patient_id"]], task_line(row, row["time_zone"], now, free_text=True)) for row in rows]
-    last = rows[-1] if len(found) > PER_PAGE else None
-    more = None
-    if last is not None and last["due_at"] is not None:
-        kept = {"role": role or "", "mine": str(mine).lower(), "overdue": str(overdue).lower()}
-        more = "/work?" + urlencode(kept | {"after": written((last["due_at"], last["id"]))})
-    chosen = {"role": role, "mine": mine, "overdue": overdue}
-    return await render(
-        request, "work.html", caller, lines=lines, roles=roles, chosen=chosen, more=more, now=now, watch=["board"]
-    )

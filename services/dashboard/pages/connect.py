@@ -8,8 +8,8 @@ from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 from fastapi.responses import StreamingResponse
 
 from services.dashboard.forms import own_form
+from services.dashboard.pages.acts import refusal
 from services.dashboard.pages.page import console_of, render
-from services.dashboard.pages.transition import refusal
 from shared.http import Caller, Problem, Role, allow, token_of
 
 router = APIRouter(include_in_schema=False)

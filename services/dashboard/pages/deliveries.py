@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query, Request, Response
 from services.dashboard.forms import own_form
 from services.dashboard.keyset import read_place, written
 from services.dashboard.lineage import chain
+from services.dashboard.pages.acts import refusal
 from services.dashboard.pages.page import OPS, back_to, console_of, render
-from services.dashboard.pages.transition import refusal
 from services.dashboard.store import board, history, operations
 from shared.http import Caller, Problem, Role, allow, token_of
 

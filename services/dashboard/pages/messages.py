@@ -8,8 +8,8 @@ from fastapi import APIRouter, Form, Request, Response
 
 from services.dashboard.forms import own_form
 from services.dashboard.lineage import chain, tree
+from services.dashboard.pages.acts import refusal
 from services.dashboard.pages.page import CARE, OPS, PIPELINE, back_to, console_of, render
-from services.dashboard.pages.transition import refusal
 from services.dashboard.sight import sight_of, uuid_or_none
 from services.dashboard.store import Connection, board, history
 from shared.http import Caller, Problem, Role, allow, token_of

@@ -7,8 +7,8 @@ from fastapi import APIRouter, Form, Request, Response
 
 from services.dashboard.forms import own_form
 from services.dashboard.hops import service_line
+from services.dashboard.pages.acts import refusal
 from services.dashboard.pages.page import OPS, back_to, console_of, render
-from services.dashboard.pages.transition import refusal
 from services.dashboard.store import board
 from shared.http import Caller, Problem, Role, allow, token_of
 from shared.telemetry import log

@@ -1,6 +1,5 @@
 """One transition: its tasks and their clocks, the plan, who was told, and what caused what; and what one may do."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import UUID
@@ -8,19 +7,22 @@ from uuid import UUID
 from fastapi import APIRouter, Form, Query, Request, Response
 
 from services.dashboard.cards import STATUS_WORDS, card_of, task_line
+from services.dashboard.deeds import RESTS, body_of, deed_named
 from services.dashboard.forms import own_form
 from services.dashboard.keyset import read_place, written
 from services.dashboard.lineage import timeline
+from services.dashboard.pages.acts import SaidForm, Word, refusal, tell
 from services.dashboard.pages.page import CARE, OPS, back_to, console_of, render, shown_to
+from services.dashboard.records import LONGEST_WORDS, RECORDS, record_body
 from services.dashboard.sight import sight_of
 from services.dashboard.store import Connection, board, history
-from shared.http import Caller, Problem, allow, token_of
+from services.dashboard.worklines import instant
+from shared.http import Caller, Problem, Role, allow, token_of
 
 PER_PAGE = 150
 router = APIRouter(include_in_schema=False)
 Looker = Annotated[Caller, allow(*CARE, *OPS)]
 Carer = Annotated[Caller, allow(*CARE)]
-Word = Annotated[str, Form(max_length=100)]
 
 
 @router.get("/transitions/{transition_id}")
@@ -35,6 +37,8 @@ async def transition_page(
         now = await board.clock(connection)
         who = (await shown_to(connection, request, caller, "transition", [row["patient_id"]]))[row["patient_id"]]
         found = await _parts(connection, row, before)
+        roles = await board.roles(connection)
+    comments = await _comments(request, caller, transition_id)
     events = found["events"][:PER_PAGE]
     more = None
     if len(found["events"]) > PER_PAGE:
@@ -48,6 +52,9 @@ async def transition_page(
         card=card_of(row, who, now),
         stage=STATUS_WORDS[row["status"]],
         tasks=[task_line(task, row["time_zone"], now, free_text=not who.masked) for task in found["tasks"]],
+        comments=comments,
+        roles=roles,
+        rests=RESTS,
         plans=found["plans"],
         deliveries=found["deliveries"],
         entries=timeline(events),
@@ -55,6 +62,22 @@ async def transition_page(
         now=now,
         watch=[f"stay:{row['encounter_id']}"],
     )
+
+
+async def _comments(request: Request, caller: Caller, transition_id: UUID) -> dict[str, list[dict[str, Any]]]:
+    """What people noted, by task: for those who care for the patient, since it may name somebody."""
+    if not caller.roles & {Role.CARE_MANAGER, Role.ADMIN}:
+        return {}
+    try:
+        path = f"/transitions/{transition_id}/comments"
+        said = await console_of(request).peers.get("transitions", path, token_of(request))
+    except Problem:
+        # The page stands without them; what they are about is not lost.
+        return {}
+    by_task: dict[str, list[dict[str, Any]]] = {}
+    for item in said["items"]:
+        by_task.setdefault(str(item["task_id"]), []).append(item | {"at": instant(item["at"])})
+    return by_task
 
 
 @router.get("/encounters/{encounter_id}")
@@ -93,15 +116,16 @@ async def act_on_task(
     task_id: UUID,
     action: str,
     version: Annotated[int, Form()],
-    outcome: Word = "",
+    said: SaidForm,
     once: Word = "",
 ) -> Response:
-    """Claims or completes a task, through the transitions service and with the caller's own token."""
-    if action not in {"claim", "complete"}:
-        raise Problem(404)
-    body: dict[str, Any] = {"version": version} | ({"outcome": outcome} if action == "complete" and outcome else {})
-    done = "Task claimed: it is yours now." if action == "claim" else "Task completed."
-    return await _told(request, caller, transition_id, f"/tasks/{task_id}/{action}", body, done, once)
+    """Any deed on a task, through the transitions service and with the caller's own token."""
+    deed = deed_named(action)
+    try:
+        body = {"version": version} | body_of(deed, said, datetime.now(UTC))
+    except Problem as problem:
+        return back_to(request, f"/transitions/{transition_id}", "bad", refusal(problem))
+    return await _told(request, caller, transition_id, f"/tasks/{task_id}/{deed.route}", body, deed.done, once)
 
 
 @router.post("/transitions/{transition_id}/review", dependencies=[own_form])
@@ -113,51 +137,25 @@ async def review(
     return await _told(request, caller, transition_id, path, {"version": version}, "Reviewed.", once)
 
 
-@router.post("/transitions/{transition_id}/contacts", dependencies=[own_form])
-async def record_contact(
-    request: Request,
-    caller: Carer,
-    transition_id: UUID,
-    kind: Word,
-    channel: Word = "phone",
-    with_whom: Word = "patient",
-    once: Word = "",
-) -> Response:
-    body = {"kind": kind, "channel": channel, "with_whom": with_whom, "at": datetime.now(UTC).isoformat()}
-    path = f"/transitions/{transition_id}/contacts"
-    return await _told(request, caller, transition_id, path, body, "Contact recorded.", once)
-
-
-@router.post("/transitions/{transition_id}/medication-reconciliation", dependencies=[own_form])
-async def record_reconciliation(
-    request: Request, caller: Carer, transition_id: UUID, by_role: Word, once: Word = ""
-) -> Response:
-    body = {"by_role": by_role, "at": datetime.now(UTC).isoformat()}
-    path = f"/transitions/{transition_id}/medication-reconciliation"
-    return await _told(request, caller, transition_id, path, body, "Medication reconciliation recorded.", once)
+@router.post("/transitions/{transition_id}/record/{kind}", dependencies=[own_form])
+async def record(request: Request, caller: Carer, transition_id: UUID, kind: str, once: Word = "") -> Response:
+    """Keeps what was done for the patient as of now: it may show tasks done."""
+    form = await request.form()
+    given = {name: value.strip()[:LONGEST_WORDS] for name, value in form.items() if isinstance(value, str)}
+    try:
+        body = record_body(kind, given) | {"at": datetime.now(UTC).isoformat()}
+    except Problem as problem:
+        return back_to(request, f"/transitions/{transition_id}", "bad", refusal(problem))
+    return await _told(
+        request, caller, transition_id, f"/transitions/{transition_id}/{kind}", body, RECORDS[kind].done, once
+    )
 
 
 async def _told(
     request: Request, caller: Caller, transition_id: UUID, path: str, body: dict[str, Any], done: str, once: str
 ) -> Response:
-    """Asks the transitions service, then back to the page, which says what came of it.
-
-    `once` was made with the form: a form that is sent twice takes effect once.
-    """
-    console = console_of(request)
-    async with console.database.pool.acquire() as connection:
+    async with console_of(request).database.pool.acquire() as connection:
         await _seen(connection, caller, transition_id)
     here = f"/transitions/{transition_id}"
-    try:
-        async with asyncio.timeout(15):
-            await console.peers.post("transitions", path, token_of(request), body, key=once or None)
-    except Problem as problem:
-        return back_to(request, here, "bad", refusal(problem))
-    return back_to(request, here, "good", f"{done} The page follows within a second.")
-
-
-def refusal(problem: Problem) -> str:
-    """Why it was not done, for people."""
-    if problem.slug == "stale-version":
-        return "Not done: somebody changed this meanwhile. What you see now is how it stands."
-    return f"Not done: {problem.title}." + (f" {problem.detail}" if problem.detail else "")
+    done = f"{done} The page follows within a second."
+    return await tell(request, "transitions", path, body, here=here, done=done, once=once)

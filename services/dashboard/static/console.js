@@ -9,7 +9,8 @@ const isLive = watch.length > 0 || every > 0;
 const changes = document.getElementById("changes");
 const liveness = document.getElementById("liveness");
 const pauseButton = document.getElementById("pause");
-const AT_MOST_EVERY_MS = 1500;
+// A page whose contents another service tells asks no more often than it says: each look is written down there.
+const AT_MOST_EVERY_MS = Math.max(1500, Number(body.dataset.pace || 0) * 1000);
 
 // ---- clocks: the same words as services/dashboard/clocks.py
 function span(ms) {
@@ -58,8 +59,9 @@ const live = () => document.getElementById("live");
 const isOccupied = () => {
   const part = live();
   const active = document.activeElement;
-  const isTyping = active && part.contains(active) && active.matches("input, select, textarea");
-  return { rows: part.contains(active) || part.matches(":hover"), typing: isTyping };
+  const isTyping = active && part.contains(active) && active.matches("input:not([data-pick]), select, textarea");
+  const isBegun = [...part.querySelectorAll("input:not([type=checkbox]), textarea")].some((field) => field.value !== field.defaultValue);
+  return { rows: part.contains(active) || part.matches(":hover"), typing: isTyping || isBegun };
 };
 
 function say(state, words) {
@@ -130,7 +132,9 @@ function patchInPlace(old, next) {
   for (const row of next.querySelectorAll("[data-list] > [data-key]")) {
     const twin = old.querySelector(`[data-key="${CSS.escape(row.dataset.key)}"]`);
     if (twin && !twin.contains(document.activeElement) && !sameText(twin, row)) {
-      twin.replaceWith(row.cloneNode(true));
+      const fresh = row.cloneNode(true);
+      if (isPicked(twin)) pick(fresh, true);
+      twin.replaceWith(fresh);
     }
   }
   return moved;
@@ -144,18 +148,60 @@ function replaceKeepingFocus(next) {
   const key = active && active.closest("[data-key]")?.dataset.key;
   const place = active && key ? [...active.closest("[data-key]").querySelectorAll("a, button, input, select, summary")].indexOf(active) : -1;
   const open = [...old.querySelectorAll("details[open][id]")].map((each) => each.id);
-  const known = new Set([...old.querySelectorAll("[data-list] > [data-key]")].map((row) => row.dataset.key));
+  const rowsBefore = [...old.querySelectorAll("[data-list] > [data-key]")];
+  const known = new Set(rowsBefore.map((row) => row.dataset.key));
+  const picked = new Set(rowsBefore.filter(isPicked).map((row) => row.dataset.key));
   old.replaceWith(document.adoptNode(next));
   for (const id of open) document.getElementById(id)?.setAttribute("open", "");
   for (const row of next.querySelectorAll("[data-list] > [data-key]")) {
     if (known.size && !known.has(row.dataset.key)) row.classList.add("fresh");
+    if (picked.has(row.dataset.key)) pick(row, true);
   }
+  countPicked();
   if (key) {
     const row = next.querySelector(`[data-key="${CSS.escape(key)}"]`);
     const target = row?.querySelectorAll("a, button, input, select, summary")[place] || row?.querySelector("[data-row]");
     (target || document.getElementById("content")).focus({ preventScroll: true });
   }
 }
+
+// ---- rows that are ticked, for one act on many
+const pickBoxOf = (row) => row.querySelector("input[data-pick]");
+const isPicked = (row) => Boolean(pickBoxOf(row)?.checked);
+
+function pick(row, isOn) {
+  const box = pickBoxOf(row);
+  if (box) box.checked = isOn;
+}
+
+function countPicked() {
+  const shown = document.getElementById("picked");
+  if (!shown) return;
+  const boxes = [...document.querySelectorAll("input[data-pick]")];
+  const count = boxes.filter((box) => box.checked).length;
+  shown.textContent = String(count);
+  const all = document.querySelector("input[data-pick-all]");
+  if (all) { all.checked = count > 0 && count === boxes.length; all.indeterminate = count > 0 && count < boxes.length; }
+}
+
+// Fields that the chosen act does not ask for are hidden, and not sent.
+const acting = document.querySelector("form.many select[name=action]");
+function showFields() {
+  for (const label of acting.form.querySelectorAll("label[data-for]")) {
+    const isAsked = label.dataset.for.split(" ").includes(acting.value);
+    label.hidden = !isAsked;
+    label.querySelector("input, select").disabled = !isAsked;
+  }
+}
+if (acting) { acting.addEventListener("change", showFields); showFields(); }
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("input[data-pick-all]")) {
+    for (const box of document.querySelectorAll("input[data-pick]")) box.checked = event.target.checked;
+  }
+  if (event.target.matches("input[data-pick], input[data-pick-all]")) countPicked();
+});
+countPicked();
 
 // ---- the stream
 let stream = null;
@@ -228,13 +274,17 @@ const KEYS = {
   k: () => step(-1),
   r: () => { if (live()) refresh(true); },
   p: () => { if (isLive) togglePause(); },
+  x: () => {
+    const row = document.activeElement.closest?.("[data-key]");
+    if (row && pickBoxOf(row)) { pick(row, !isPicked(row)); countPicked(); }
+  },
   "/": () => document.querySelector(".filters select, .filters input:not([type=hidden])")?.focus(),
   "?": () => help?.showModal(),
 };
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  if (event.target.matches("input, select, textarea") || help?.open || (keysOn && !keysOn.checked)) return;
+  if (event.target.matches("input:not([data-pick]), select, textarea") || help?.open || (keysOn && !keysOn.checked)) return;
   const act = KEYS[event.key];
   if (act) { event.preventDefault(); act(); }
 });

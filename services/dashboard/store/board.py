@@ -87,15 +87,9 @@ WITH RECURSIVE found AS (
 )
 SELECT role AS owner_role FROM found WHERE role IS NOT NULL
 """
-WORK = """
-SELECT k.*, t.patient_id, t.facility, t.facility_name, t.time_zone
-FROM board_task k JOIN board_transition t ON t.id = k.transition_id
-WHERE k.status IN ('requested', 'accepted') AND t.status IN ('open', 'following')
-  AND NOT t.historical
-  AND ($1::text[] IS NULL OR t.facility = ANY ($1)) AND ($2::text IS NULL OR k.owner_role = $2)
-  AND ($3::text IS NULL OR k.owner = $3) AND (NOT $4 OR k.due_at < now())
-  AND ($5::timestamptz IS NULL OR (coalesce(k.due_at, 'infinity'), k.id) > ($5, $6::uuid))
-ORDER BY coalesce(k.due_at, 'infinity'), k.id LIMIT $7
+TASKS_NAMED = """
+SELECT k.id, k.title, k.owner_role, k.owner, t.id AS transition_id, t.patient_id
+FROM board_task k JOIN board_transition t ON t.id = k.transition_id WHERE k.id = ANY ($1)
 """
 NAMES = "SELECT patient_id, name, birth_date, sex, phone, language, deceased FROM person WHERE patient_id = ANY ($1)"
 CLOCK = "SELECT clock_timestamp()"
@@ -167,19 +161,9 @@ async def roles(connection: Connection) -> list[str]:
     return [row["owner_role"] for row in await connection.fetch(ROLES)]
 
 
-async def work(
-    connection: Connection,
-    visible: Sequence[str] | None,
-    *,
-    role: str | None,
-    owner: str | None,
-    overdue: bool,
-    after: tuple[datetime, UUID] | None,
-    limit: int,
-) -> list[Record]:
-    """Open tasks by due time, the most urgent first."""
-    at, last = after or (None, None)
-    return await connection.fetch(WORK, visible, role, owner, overdue, at, last, limit)
+async def tasks_named(connection: Connection, tasks: Iterable[UUID]) -> dict[UUID, Record]:
+    """What these tasks are called, and whose they are."""
+    return {row["id"]: row for row in await connection.fetch(TASKS_NAMED, list(tasks))}
 
 
 async def names(connection: Connection, patients: Iterable[str]) -> dict[str, Record]:

@@ -75,7 +75,8 @@ ON CONFLICT (id) DO UPDATE SET
     status = excluded.status, due_at = excluded.due_at, due_explained = excluded.due_explained,
     protocol = excluded.protocol, escalation_level = excluded.escalation_level,
     evidence_event_id = excluded.evidence_event_id, outcome = excluded.outcome,
-    reason = coalesce(excluded.reason, t.reason), told_by = excluded.told_by
+    reason = coalesce(excluded.reason, t.reason), told_by = excluded.told_by, closure = excluded.closure,
+    rests_until = excluded.rests_until, acknowledged_by = excluded.acknowledged_by
 WHERE excluded.version >= t.version
 """
 

@@ -66,7 +66,7 @@ async def _shown(
     if not loaded:
         return {"monitoring": None, "signals": {}, "readings": [], "alerts": []}
     one = loaded[0]
-    wanted = (one.patient_id, [], False, int(Severity.INFORMATION), None, None, ALERTS_SHOWN)
+    wanted: tuple[Any, ...] = (one.patient_id, [], False, int(Severity.INFORMATION), None, None, ALERTS_SHOWN)
     alerts = await store.listed(connection, *wanted)
     return {
         "monitoring": {

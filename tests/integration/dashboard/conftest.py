@@ -1,6 +1,7 @@
 """The console's real application on a socket, on a database of its own, beside a real issuer."""
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -42,10 +43,11 @@ async def tokens(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Toke
         yield signing
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def console(databases: Databases, tokens: Tokens) -> AsyncIterator[Console]:
+@asynccontextmanager
+async def consoled(databases: Databases, tokens: Tokens, **beside: str) -> AsyncIterator[Console]:
+    """The console, and `beside` it those services that a test runs, by name and address; the others are away."""
     http = HttpSettings(port=free_port(), issuer=tokens.issuer, drain_seconds=0)
-    others = dict.fromkeys(("intake", "transitions", "careplan", "notifications"), NOWHERE)
+    others = dict.fromkeys(("intake", "transitions", "careplan", "notifications"), NOWHERE) | beside
     settings = Settings(
         postgres=databases.settings("dashboard"),
         kafka=KafkaSettings(bootstrap="127.0.0.1:9"),
@@ -60,3 +62,9 @@ async def console(databases: Databases, tokens: Tokens) -> AsyncIterator[Console
     async with running(hub), served(service.app, http, tokens) as client:
         yield Console(service, client, tokens, service.database)
     await service.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def console(databases: Databases, tokens: Tokens) -> AsyncIterator[Console]:
+    async with consoled(databases, tokens) as console:
+        yield console

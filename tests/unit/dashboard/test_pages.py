@@ -55,6 +55,7 @@ def test_what_people_typed_is_for_those_who_may_see_the_name() -> None:
         "id": ID, "version": 3, "title": "Call", "owner_role": "care-manager", "owner": None, "status": "completed",
         "due_at": NOW, "due_explained": "two days", "protocol": "tcm@1", "escalation_level": 0,
         "outcome": "Ada was reached", "reason": None, "told_by": ID, "evidence_event_id": None,
+        "closure": "met", "rests_until": None, "acknowledged_by": None,
     }  # fmt: skip
     assert task_line(row, "UTC", NOW, free_text=True).outcome == "Ada was reached"
     assert task_line(row, "UTC", NOW, free_text=False).outcome is None
