@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from services.dashboard.charts import Bars, stacked_bars
 from services.dashboard.row import Row
+from services.dashboard.weeks import WeekChart
 
 MINUTES_SHOWN = 60
 # What an outcome means for who looks: done, done without an effect, or in need of somebody.
@@ -16,7 +17,9 @@ WITHOUT_EFFECT = frozenset({"duplicate", "skipped"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedHealth:
-    """`quiet`: nothing came for longer than the settings allow; `silent`: a signal says it is unusual."""
+    """`quiet`: nothing came for longer than the settings allow, and something usually would have; `signal`: the words
+    of the live signal that stands for it. `week` is None where transitions could not tell it.
+    """
 
     feed: str
     facility: str | None
@@ -28,6 +31,7 @@ class FeedHealth:
     chart: Bars
     outcomes: tuple[tuple[str, str, int], ...]
     triggers: tuple[tuple[str, int], ...]
+    week: WeekChart | None = None
 
 
 def kind_of(outcome: str) -> str:
@@ -37,7 +41,12 @@ def kind_of(outcome: str) -> str:
 
 
 def health_of(
-    feed: Row, minutes: Sequence[Row], signals: Iterable[Row], now: datetime, quiet_after: timedelta
+    feed: Row,
+    minutes: Sequence[Row],
+    signals: Iterable[Row],
+    now: datetime,
+    quiet_after: timedelta,
+    week: WeekChart | None = None,
 ) -> FeedHealth:
     last: datetime | None = feed["last_received_at"]
     signal = next((each["text"] for each in signals if each["scope"] == f"feed:{feed['feed']}"), None)
@@ -46,13 +55,14 @@ def health_of(
         feed=feed["feed"],
         facility=feed["facility"],
         last=last,
-        quiet=last is None or now - last > quiet_after,
+        quiet=(last is None or now - last > quiet_after) and (week is None or week.missed >= 1),
         signal=signal,
         per_minute=feed["lately"] / 5,
         total=feed["total"],
         chart=stacked_bars(_columns(minutes, now), KINDS),
         outcomes=tuple((name, kind_of(name), count) for name, count in sorted(outcomes.items(), key=_most)),
         triggers=tuple(sorted(triggers.items(), key=_most)[:8]),
+        week=week,
     )
 
 

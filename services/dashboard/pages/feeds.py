@@ -12,6 +12,7 @@ from services.dashboard.feeds import MINUTES_SHOWN, health_of
 from services.dashboard.gauges import WardLine, ward_lines
 from services.dashboard.pages.page import CARE, OPS, PIPELINE, console_of, render
 from services.dashboard.store import board, operations
+from services.dashboard.weeks import DAYS, WeekChart, week_charts
 from shared.http import Caller, Problem, allow, token_of
 
 router = APIRouter(include_in_schema=False)
@@ -28,9 +29,14 @@ async def feeds_page(request: Request, caller: Annotated[Caller, allow(*PIPELINE
         for row in await operations.minutes(connection, MINUTES_SHOWN + 1):
             minutes[row["feed"]].append(row)
         signals = await operations.open_signals(connection)
+    weeks, away = await _weeks(request)
     quiet_after = timedelta(seconds=console.settings.feed_quiet_after_s)
-    feeds = [health_of(feed, minutes[feed["feed"]], signals, now, quiet_after) for feed in known]
-    return await render(request, "feeds.html", caller, feeds=feeds, now=now, watch=["feeds", "signals"])
+    feeds = [
+        health_of(feed, minutes[feed["feed"]], signals, now, quiet_after, weeks.get(feed["feed"])) for feed in known
+    ]
+    return await render(
+        request, "feeds.html", caller, feeds=feeds, days=DAYS, away=away, now=now, watch=["feeds", "signals"]
+    )
 
 
 @router.get("/signals")
@@ -59,6 +65,15 @@ async def signals_page(request: Request, caller: Annotated[Caller, allow(*CARE, 
         now=now,
         watch=["signals", "stays"],
     )
+
+
+async def _weeks(request: Request) -> tuple[dict[str, WeekChart], str | None]:
+    """The week of each feed against its profile; or none, and why they can't be told."""
+    try:
+        said = await console_of(request).peers.get("transitions", "/signals/weeks", token_of(request))
+    except Problem as problem:
+        return {}, problem.title
+    return week_charts(said["items"]), None
 
 
 async def _wards(request: Request) -> tuple[list[WardLine], str | None]:

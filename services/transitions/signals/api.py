@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from services.transitions.signals import reading
-from services.transitions.signals.judging import prior_of
+from services.transitions.signals.judging import feed_reading, prior_of
 from services.transitions.signals.profile import Profile
 from services.transitions.signals.thresholds import Thresholds
 from services.transitions.signals.weeks import week_of
@@ -47,7 +47,7 @@ def signals_router(database: Database, limits: Thresholds) -> APIRouter:
         """Counts of a place or feed over time, for a chart: kind `feed-minute`, `feed-hour`, `arrivals`, `census` …"""
         return {"items": await reading.windows(database, kind, scope, hours)}
 
-    @router.get("/weeks", dependencies=[allow(*READERS)])
+    @router.get("/weeks", dependencies=[allow(*READERS, Role.INTEGRATION)])
     async def weeks(feed: str | None = None) -> dict[str, Any]:
         """The running week of each feed, or of one, against its profile; hours from Monday midnight, local."""
         counted = await reading.counted_hours(database)
@@ -55,12 +55,14 @@ def signals_router(database: Database, limits: Thresholds) -> APIRouter:
         return {"rules": limits.edition, "items": [_week(row, profile, counted) for row, profile in known]}
 
     def _week(row: dict[str, Any], profile: Profile, counted: dict[str, dict[datetime, int]]) -> dict[str, Any]:
+        now = feed_reading(row, profile, limits)
         prior, is_configured = prior_of(row["quiet_minutes"], limits)
         zone = row["time_zone"] or "UTC"
         hours = counted.get(row["feed"], {})
         week = week_of(datetime.now(UTC), zone, profile, hours, limits, prior=prior, is_configured=is_configured)
         told = {name: row[name] for name in ("feed", "facility", "quiet_minutes", "counted_until", "counted_by")}
-        return told | {"time_zone": zone} | week.to_json()
+        told |= {"time_zone": zone, "quiet_since": now.quiet_since, "missed": now.missed, "usual_now": now.usual_now}
+        return told | week.to_json()
 
     @router.get("/rules", dependencies=[allow(*READERS)])
     async def rules() -> Thresholds:

@@ -23,7 +23,8 @@ SELECT starts, value FROM signal_window WHERE kind = $1 AND scope = $2 AND start
 ORDER BY starts
 """
 FEEDS = """
-SELECT f.feed, f.facility, f.time_zone, f.quiet_minutes, f.counted_until, f.counted_by, p.body
+SELECT f.feed, f.facility, f.time_zone, f.quiet_minutes, f.counted_until, f.counted_by, p.body,
+       coalesce(f.last_heard, f.counted_until) AS quiet_since, 0 AS last_hour
 FROM signal_feed f LEFT JOIN signal_profile p USING (feed)
 WHERE $1::text IS NULL OR f.feed = $1 ORDER BY f.feed
 """

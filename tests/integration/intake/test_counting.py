@@ -37,6 +37,12 @@ async def test_each_minute_is_counted_once_with_zeros_for_the_silent(intake: Int
     assert await second.count() == 0
     assert said % 3 == 0
     assert await counts(intake) == {"general-hospital": 3, "lakeside": 0, "st-brigid": 0}
+    told = [orjson.loads(row["value"]) for row in await intake.rows(COUNTS)]
+    assert {fact["feed"]: (fact["time_zone"], fact.get("quiet_minutes")) for fact in told} == {
+        "general-hospital": ("America/Chicago", None),
+        "lakeside": ("America/New_York", None),
+        "st-brigid": ("America/Los_Angeles", None),
+    }
 
 
 async def test_open_stays_are_told_again_and_nothing_else(intake: Intake) -> None:

@@ -1,12 +1,8 @@
 """Counts come in over a real broker, faust keeps the windows, PostgreSQL knows what stands out, the outbox says it."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest_asyncio
 
@@ -16,10 +12,9 @@ from services.transitions.signals.judging import Judging
 from services.transitions.signals.listening import Listening
 from services.transitions.signals.settings import Settings
 from services.transitions.signals.thresholds import Thresholds, read_thresholds
-from shared.events import Draft, Fact
-from shared.http import HttpSettings
 from shared.kafka import KafkaSettings, Relay
 from shared.postgres import Database
+from tests.integration.signals.running import process, settings_of, tell, this_minute
 from tests.support.databases import Databases
 from tests.support.story import running, until
 from tests.unit.signals.said import counted, encounter_id, event, merged, minutes, stay
@@ -33,14 +28,6 @@ LIMITS = read_thresholds()
 @pytest_asyncio.fixture
 async def transitions(databases: Databases) -> AsyncIterator[Database]:
     yield await databases.open("transitions")
-
-
-def this_minute() -> datetime:
-    return datetime.now(UTC).replace(second=0, microsecond=0)
-
-
-def settings_of(databases: Databases, kafka: KafkaSettings, **more: Any) -> Settings:
-    return Settings(postgres=databases.settings("transitions"), kafka=kafka, http=HttpSettings(port=0), **more)
 
 
 async def ready(
@@ -256,34 +243,3 @@ async def test_a_killed_process_knows_again_what_it_had_counted(
         await tell(intake, "feed:north", counted("north", this_minute() - timedelta(minutes=1), 5))
         async with process(settings):
             await until(lambda: hour_is(25), "the third minute is added to what was counted before the kill", 60)
-
-
-@asynccontextmanager
-async def process(settings: Settings) -> AsyncIterator[None]:
-    """The signals as they run in the stack; killed on leaving."""
-    postgres = settings.postgres
-    environment = os.environ | {
-        "SIGNALS_POSTGRES__HOST": postgres.host,
-        "SIGNALS_POSTGRES__PORT": str(postgres.port),
-        "SIGNALS_POSTGRES__DATABASE": postgres.database,
-        "SIGNALS_POSTGRES__PASSWORD": postgres.password.get_secret_value(),
-        "SIGNALS_KAFKA__BOOTSTRAP": settings.kafka.bootstrap,
-        "SIGNALS_HTTP__PORT": "0",
-        "SIGNALS_EVERY_SECONDS": str(settings.every_seconds),
-    }
-    started = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "services.transitions.signals", env=environment, stdout=asyncio.subprocess.DEVNULL
-    )
-    try:
-        yield
-        assert started.returncode is None, "the process ended by itself"
-    finally:
-        started.kill()
-        await started.wait()
-
-
-async def tell(intake: Database, subject: str, fact: Fact) -> None:
-    async with intake.transaction() as tx:
-        await tx.lock([subject])
-        now = await tx.now()
-        await tx.publish([Draft(fact=fact, subject=subject, time=now, correlation_id="c", causation_id="m")])

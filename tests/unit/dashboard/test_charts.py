@@ -4,6 +4,7 @@ from typing import Any
 from services.dashboard.charts import census_back, line_of, stacked_bars
 from services.dashboard.feeds import health_of, kind_of
 from services.dashboard.gauges import WardLine, ward_lines
+from services.dashboard.weeks import week_chart, week_charts
 
 NOW = datetime(2026, 3, 6, 18, 30, 20, tzinfo=UTC)
 
@@ -63,6 +64,31 @@ def test_a_feed_is_quiet_after_a_while_and_says_what_is_unusual() -> None:
     assert health.quiet
     assert health.signal == "quiet for 47 minutes"
     assert health_of(feed(None), [], [], NOW, timedelta(minutes=5)).quiet
+
+
+def week(counts: list[int | None], usual: list[float], **more: Any) -> dict[str, Any]:
+    said = {"feed": "north", "time_zone": "America/Chicago", "missed": 0.4, "counted_by": "0"}
+    now = {"hourly": 58.0, "weeks": 5, "basis": "hour-of-week"}
+    return said | {"counts": counts, "usual": usual, "weeks": [5, 0], "usual_now": now} | more
+
+
+def test_a_week_is_drawn_on_one_scale_with_what_is_usual() -> None:
+    chart = week_charts([week([30, None], [40.0, 10.0])])["north"]
+    assert (chart.top, chart.known, chart.hours, chart.counted) == (40, 1, 2, 30)
+    assert chart.bars == "M0,64v-48h192v48z"
+    assert chart.usual == "M0,0V0H240V48H480"
+    assert chart.basis == "learned from 5 weeks of this hour"
+
+
+def test_a_week_of_nothing_draws_nothing() -> None:
+    chart = week_chart(week([None, 0], [0.0, 0.0], usual_now={"hourly": 7.0, "weeks": 0, "basis": "nothing"}))
+    assert (chart.bars, chart.usual, chart.top, chart.basis) == ("", "", 0, "not known yet")
+
+
+def test_a_feed_is_not_quiet_at_an_hour_at_which_nothing_usually_comes() -> None:
+    night, day = week_chart(week([0], [0.0])), week_chart(week([0], [60.0], missed=1.0))
+    last = NOW - timedelta(minutes=6)
+    assert [health_of(feed(last), [], [], NOW, timedelta(minutes=5), w).quiet for w in (night, day)] == [False, True]
 
 
 def test_gauges_of_wards_make_a_table() -> None:
