@@ -1,15 +1,15 @@
 """The week of a feed on its page: drawn where transitions tells it, and said where it cannot be told."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from services.dashboard.feeds import health_of
-from services.dashboard.row import Row
 from services.dashboard.weeks import DAYS, WeekChart, week_chart
 from tests.unit.dashboard.test_log_templates import shown
 
 NOW = datetime(2026, 3, 6, 18, 30, tzinfo=UTC)
-FEED: Row = {"feed": "north", "facility": "NORTH", "last_received_at": NOW, "lately": 10, "total": 100}
-WEEK: Row = {
+FEED: dict[str, Any] = {"feed": "north", "facility": "NORTH", "last_received_at": NOW, "lately": 10, "total": 100}
+WEEK: dict[str, Any] = {
     "feed": "north",
     "time_zone": "America/Chicago",
     "missed": 0.0,
