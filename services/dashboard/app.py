@@ -21,6 +21,7 @@ from services.dashboard.pages import (
     identity,
     messages,
     pipeline,
+    quality,
     transition,
     work,
 )
@@ -38,7 +39,7 @@ SERVICE = "dashboard"
 CANCEL_AGAIN_S = 1.0
 # Small batches begin no closer together: a page is told of changes no more often anyway.
 GATHER_S = 0.25
-PAGES = (board, work, transition, feeds, connect, pipeline, deliveries, messages, held, identity)
+PAGES = (board, work, transition, feeds, connect, pipeline, deliveries, messages, held, identity, quality)
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ class Peers:
         """The JSON that the service answers. Raises Problem: the service's own, or 503 when it does not answer."""
         return read_answer(service, *await self._ask("GET", service, path, token, params=params))
 
-    async def get_text(self, service: str, path: str, token: str) -> str:
+    async def get_text(self, service: str, path: str, token: str, params: Mapping[str, str] | None = None) -> str:
         """As get, for what is text: HL7 messages, in whatever character set they came."""
-        status, content = await self._ask("GET", service, path, token)
+        status, content = await self._ask("GET", service, path, token, params=params)
         if not _is_success(status):
             read_answer(service, status, content)
         try:

@@ -48,6 +48,7 @@ NAVIGATION: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("/held", "Held", OPS),
     ("/identity", "Identity", OPS),
     ("/signals", "Signals", (*CARE, *OPS)),
+    ("/quality", "Quality", (*CARE, *OPS)),
 )
 
 

@@ -14,7 +14,7 @@ from tests.e2e.browser.conftest import Visitor, Ward
 pytestmark = pytest.mark.browser
 CHECK = (Path(__file__).parent / "accessible.js").read_text(encoding="utf-8")
 PAGES = {"board": "/", "work": "/work", "feeds": "/feeds", "pipeline": "/pipeline", "parked": "/parked",
-         "deliveries": "/deliveries", "messages": "/messages", "signals": "/signals"}  # fmt: skip
+         "deliveries": "/deliveries", "messages": "/messages", "signals": "/signals", "quality": "/quality", "measure": "/quality/TRC-3"}  # fmt: skip
 
 
 async def every_page(ward: Ward) -> dict[str, str]:

@@ -22,7 +22,7 @@ from tests.support.story import until
 
 ORGANISATION = "lakeside-primary-care"
 SERVICES = ("intake", "transitions", "careplan", "notifications", "dashboard")
-PAGES = ("/", "/feeds", "/pipeline", "/parked", "/deliveries", "/messages", "/signals")
+PAGES = ("/", "/feeds", "/pipeline", "/parked", "/deliveries", "/messages", "/signals", "/quality")
 OPERATIONS = ("hops", "parked", "dead-letters", "positions", "audit")
 # What a database says of a row it refuses holds the row: the worst an error can carry.
 REFUSE = """
