@@ -1,8 +1,27 @@
 """Figures as the console shows them: words, months, bars."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+from services.dashboard.pages.page import make_templates
 from services.dashboard.quality import chart_of, lines, months_between, share_of, shares_by
+from services.dashboard.sight import Who, masked
+
+
+def masked_one(patient: str) -> Who:
+    return Who(patient, masked(patient))
+
+
+ENVIRONMENT = make_templates().env
+FRAME: dict[str, Any] = {
+    "caller": None, "here": "/quality", "navigation": [], "csrf": "c", "once": "o", "notice": None, "watch": [],
+    "now": datetime(2026, 11, 22, tzinfo=UTC), "kept": "?facility=LAKE", "facilities": [{"facility": "LAKE", "name": None}],
+    "chosen": {"facility": "LAKE", "organisation": "", "protocol": "", "since": "", "until": ""},
+}  # fmt: skip
+TRC: dict[str, Any] = {
+    "id": "TRC-3", "title": "Engagement", "family": "trc", "better": "higher", "version": "1", "source": "HEDIS",
+    "cannot_know": ["who was enrolled"],
+}  # fmt: skip
 
 
 def figure(month: str = "2026-03", **changed: Any) -> dict[str, Any]:
@@ -38,8 +57,8 @@ def test_what_should_not_be_is_shown_as_such_where_lower_is_better() -> None:
 
 
 def test_every_measure_has_its_line_also_one_that_counts_nobody() -> None:
-    measures = [
-        {"id": "TRC-3", "title": "Engagement", "family": "trc", "better": "higher"},
+    measures: list[dict[str, Any]] = [
+        TRC,
         {"id": "PCR", "title": "Readmissions", "family": "pcr", "better": "lower"},
     ]
     found = lines(measures, [figure()], [figure()], ("2026-03",))
@@ -48,3 +67,43 @@ def test_every_measure_has_its_line_also_one_that_counts_nobody() -> None:
         ("pcr", "PCR", "none"),
     ]
     assert [share.name for share in shares_by([figure()], "facility")] == ["(none)"]
+
+
+def test_the_page_shows_rate_and_months_and_leads_to_the_measure() -> None:
+    found = lines([TRC], [figure()], [figure()], ("2026-03",))
+    said = {"lines": found, "months": ("2026-03",), "waiting": 1200, "away": None}
+    page = ENVIRONMENT.get_template("quality.html").render({**FRAME, **said})
+    for shown in (
+        "75 %",
+        "3 of 4",
+        "1,200 changes",
+        'href="/quality/TRC-3?facility=LAKE"',
+        "2026-03: 3 of 4",
+        "bar-trouble",
+    ):
+        assert shown in page, shown
+
+
+def test_the_measures_page_shows_who_is_behind_it_to_those_who_may_know() -> None:
+    person = {
+        "about": "t", "transition_id": "t", "patient_id": "p1", "counted_on": "2026-03-06", "facility": "LAKE",
+        "organisation": None, "why": "nothing that counts is known",
+    }  # fmt: skip
+    said = {
+        "measure": TRC, "share": share_of(figure()), "months": ("2026-03",), "people": [person], "by_month": [],
+        "chart": chart_of([figure()], ("2026-03",), lower=False, size=(720.0, 96.0)), "who": {"p1": masked_one("p1")},
+        "sides": {"facility": shares_by([figure()], "facility")}, "statuses": ("missed", "met"), "listed": "missed",
+        "links": {"missed": "/m", "met": "/n"}, "sheet": "/s", "more": "/quality/TRC-3?before=x", "may_read": True,
+    }  # fmt: skip
+    template = ENVIRONMENT.get_template("measure.html")
+    page = template.render({**FRAME, **said})
+    for shown in (
+        "nothing that counts",
+        "/transitions/t",
+        "who was enrolled",
+        "admitted again",
+        "1 met so far",
+        "Earlier",
+    ):
+        assert shown in page, shown
+    assert "/transitions/t" not in template.render({**FRAME, **said, "may_read": False})
