@@ -172,7 +172,7 @@ def read(raw: bytes, fallback_charset: str = FALLBACK_CHARSET, charset: str | No
     if "\x00" in text:
         doubts.append("NUL")
         text = text.replace("\x00", "")
-    text = text.lstrip("\ufeff\r\t \x0b")
+    text = text.lstrip("\ufeff\r\t \x0b").rstrip("\x1c")
     lines: dict[str, list[str]] = {}
     separators = _separators(text)
     written = text.split("\r")

@@ -75,8 +75,8 @@ KINDS: Mapping[tuple[str, str], Kind] = {
     # Blocked and freed time of a schedule: no patient's.
     ("SIU", "S23"): _skip(Reason.NOT_ABOUT_A_PATIENT),
     ("SIU", "S24"): _skip(Reason.NOT_ABOUT_A_PATIENT),
-    # R30 to R32 come from the point of care; R03 is what the oldest senders call R01.
-    **{("ORU", trigger): _OBSERVATION for trigger in ("R01", "R03", "R30", "R31", "R32")},
+    # R30 to R32 come from the point of care; R03 is what the oldest senders call R01, or they name no trigger.
+    **{("ORU", trigger): _OBSERVATION for trigger in ("", "R01", "R03", "R30", "R31", "R32")},
     **{("MDM", trigger): _DOCUMENT for trigger in documents.TRIGGERS},
     **{("REF", trigger): _REFERRAL for trigger in referrals.TRIGGERS},
     **{("RRI", trigger): _REFERRAL for trigger in (*referrals.TRIGGERS, "I15")},
