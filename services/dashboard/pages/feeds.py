@@ -51,6 +51,7 @@ async def signals_page(request: Request, caller: Annotated[Caller, allow(*CARE, 
     signals = [
         {**row, "lasted": span((row["cleared_at"] or now) - row["since"]), "ago": ago(row["cleared_at"], now)}
         for row in found
+        if row["facility"] is None or _visible(caller, row)
     ]
     return await render(
         request,

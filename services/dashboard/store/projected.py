@@ -130,7 +130,7 @@ SIGNALS = """
 INSERT INTO signal AS s SELECT * FROM jsonb_populate_recordset(NULL::signal, $1) ORDER BY id
 ON CONFLICT (id) DO UPDATE SET
     value = excluded.value, usual = excluded.usual, text = excluded.text, cleared_at = excluded.cleared_at,
-    told_at = excluded.told_at
+    told_at = excluded.told_at, facility = excluded.facility
 WHERE excluded.told_at >= s.told_at
 """
 

@@ -105,6 +105,12 @@ async def test_no_title_and_no_link_names_anybody(console: Console) -> None:
         assert not [text for text in titled if "Okafor" in text or story.encounter.visit.value in text]
 
 
+async def test_facilities_bound_which_signals_a_care_manager_sees(console: Console) -> None:
+    await console.take(silence("north", "NORTH"), silence("lake", "LAKE"), silence("exchange"))
+    shown = (await page(console, "/signals", Role.CARE_MANAGER, facilities=["NORTH"])).text
+    assert [f"<strong>{feed}</strong>" in shown for feed in ("north", "lake", "exchange")] == [True, False, True]
+
+
 async def test_facilities_bound_what_a_care_manager_sees(console: Console) -> None:
     lake = NORTH.model_copy(update={"code": "LAKE", "name": "Lakeside"})
     paths = await a_discharge(console, Story(family="Northerner"))

@@ -246,7 +246,7 @@ def minute(feed: str, at: datetime, total: int, refused: int = 0) -> AnyEvent:
     return told(fact, feed, source="intake", correlation=feed, causation=feed)
 
 
-def silence(feed: str) -> AnyEvent:
+def silence(feed: str, facility: str | None = None) -> AnyEvent:
     fact = SignalRaised(
         signal_id=uuid7(),
         kind=SignalKind.SILENT_FEED,
@@ -255,5 +255,6 @@ def silence(feed: str) -> AnyEvent:
         value=0,
         usual=12,
         text="quiet for 47 minutes; usually 12 messages in this time",
+        facility=facility,
     )
     return told(fact, feed, source="transitions", correlation=feed, causation=feed)
