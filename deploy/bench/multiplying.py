@@ -113,6 +113,8 @@ async def multiply(connection: "asyncpg.Connection[asyncpg.Record]", stays: int)
     await connection.execute("SET synchronous_commit = off; SET maintenance_work_mem = '256MB'")
     await connection.execute(COPY, stays, timeout=600)
     for grown in TABLES:
+        # Triggers name the tables of their own service.
+        await connection.execute(f"SET search_path TO {grown.table.partition('.')[0]}, pg_temp")
         await connection.execute(await _filling(connection, grown), timeout=1800)
         await connection.execute(f"ANALYZE {grown.table}", timeout=600)
         yield grown.table
