@@ -37,6 +37,9 @@ CONSUMER_COMMITTED = Gauge(
 CONSUMER_RETRIES = Counter("handoff_consumer_retries", "Transient failures waited out", ("consumer",))
 PARKED_KEYS = Gauge("handoff_parked_keys", "Patients whose events are held back", ("consumer",))
 PARKED_OLDEST_SECONDS = Gauge("handoff_parked_oldest_seconds", "Age of the oldest parked key", ("consumer",))
+CONSUMER_PAUSED = Gauge(
+    "handoff_consumer_paused_partitions", "Partitions whose head fails again and again, and waits", ("consumer",)
+)
 PARKED = Counter("handoff_parked", "Keys parked, by reason", ("consumer", "reason"))
 DEAD_LETTERS = Counter("handoff_dead_letters", "Records that are no event of the contract", ("consumer",))
 
@@ -78,5 +81,8 @@ DELIVERY_SECONDS = Histogram(
 )
 DELIVERIES_WAITING = Gauge("handoff_deliveries_waiting", "Deliveries not yet closed")
 DELIVERIES_OLDEST_SECONDS = Gauge("handoff_deliveries_oldest_seconds", "Age of the oldest delivery not yet closed")
+DELIVERIES_SET_ASIDE = Gauge(
+    "handoff_deliveries_set_aside", "Deliveries whose end could not be written down: a person must look"
+)
 ENDPOINTS_FAILING = Gauge("handoff_endpoints_failing", "Endpoints that have failed for over an hour, or were given up")
 SUPPRESSED = Counter("handoff_notices_suppressed", "Notices not sent, by reason", ("reason",))

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from services.careplan import revising, store
+from services.careplan.course import Course
 from services.careplan.revising import Change, Revision, StalePlanError, UnknownPartError
 from services.careplan.store import PlanFilter
 from shared.events.plans import CarePlan, PlanStatus
@@ -75,6 +76,7 @@ def _add_reading(router: APIRouter, database: Database) -> None:
             transition=transition,
             status=status.value if status else None,
             facilities=sorted(caller.facilities),
+            organisation=caller.organisation,
             before=_cursor(before) if before else None,
             limit=limit,
         )
@@ -87,7 +89,7 @@ def _add_reading(router: APIRouter, database: Database) -> None:
     async def plan(plan_id: UUID, caller: Reader, request: Request) -> dict[str, Any]:
         async with database.pool.acquire() as connection:
             course = await store.course_of(connection, plan_id)
-            shown = _visible(course.plan if course else None, caller)
+            shown = _visible(course, caller)
             versions = await store.history(connection, plan_id)
             await audited_read(connection, caller, "plan opened", [shown.patient.id], request)
         return {"plan": shown, "versions": versions}
@@ -104,8 +106,8 @@ def _add_changing(router: APIRouter, database: Database) -> None:
         )
         async with database.transaction() as tx:
             course = await store.course_of(tx.connection, plan_id)
-            _visible(course.plan if course else None, caller)
-            plan = _visible(await _revised(revising.revise(tx, revision, change)), caller)
+            _visible(course, caller)
+            plan = await _revised(revising.revise(tx, revision, change)) or _visible(None, caller)
             await audited(tx.connection, caller, "plan changed", [plan.patient.id], request)
         return plan
 
@@ -146,11 +148,18 @@ async def _revised(revision: "Any") -> CarePlan | None:
     return plan
 
 
-def _visible(plan: CarePlan | None, caller: Caller) -> CarePlan:
-    """Another facility's plan is not told from one that does not exist."""
-    if plan is None or not caller.sees(plan.facility.code):
-        raise Problem(404, "No such plan", slug="unknown-plan")
-    return plan
+def _visible(course: Course | None, caller: Caller) -> CarePlan:
+    """Another facility's or organisation's plan is not told from one that does not exist."""
+    stay = course.transition if course else None
+    if course is None or course.plan is None or stay is None:
+        raise _unknown()
+    if not caller.sees(stay.facility.code, stay.pcp_organisation):
+        raise _unknown()
+    return course.plan
+
+
+def _unknown() -> Problem:
+    return Problem(404, "No such plan", slug="unknown-plan")
 
 
 def _cursor(before: str) -> tuple[datetime, UUID]:

@@ -47,7 +47,8 @@ WHERE plan_id IS NOT NULL
   AND ($3::text IS NULL OR plan_status = $3)
   AND (cardinality($4::text[]) = 0 OR facility = ANY($4))
   AND ($5::timestamptz IS NULL OR (changed_at, plan_id) < ($5, $6::uuid))
-ORDER BY changed_at DESC, plan_id DESC LIMIT $7
+  AND ($7::text IS NULL OR body #>> '{transition,pcp_organisation}' = $7)
+ORDER BY changed_at DESC, plan_id DESC LIMIT $8
 """
 HISTORY = """
 SELECT version, status, reason, actor, event_id, said_at, body FROM plan_version WHERE plan_id = $1 ORDER BY version
@@ -70,12 +71,15 @@ class KeptVersion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanFilter:
-    """Which plans to list. `facilities` empty means all; `before` is the last row of the page before."""
+    """Which plans to list. `facilities` (empty: all) and `organisation` are what the caller is bound to; `before` is
+    the last row of the page before.
+    """
 
     patient: str | None = None
     transition: UUID | None = None
     status: str | None = None
     facilities: Sequence[str] = ()
+    organisation: str | None = None
     before: tuple[datetime, UUID] | None = None
     limit: int = 50
 
@@ -142,9 +146,8 @@ async def rekey(connection: "Connection", retired: str, survivor: str) -> None:
 
 async def page(connection: "Connection", wanted: PlanFilter) -> list[Mapping[str, Any]]:
     at, last = wanted.before or (None, None)
-    rows = await connection.fetch(
-        PAGE, wanted.patient, wanted.transition, wanted.status, list(wanted.facilities), at, last, wanted.limit
-    )
+    chosen = (wanted.patient, wanted.transition, wanted.status, list(wanted.facilities))
+    rows = await connection.fetch(PAGE, *chosen, at, last, wanted.organisation, wanted.limit)
     return [dict(row) for row in rows]
 
 

@@ -9,7 +9,7 @@ from services.dashboard.cards import STAGE
 from services.dashboard.keyset import read_place, written
 from services.dashboard.lineage import node_json, tree
 from services.dashboard.pages.page import CARE, OPS, PIPELINE, console_of
-from services.dashboard.sight import sight_of
+from services.dashboard.sight import check_reach, sight_of
 from services.dashboard.store import board, history, operations
 from shared.http import Caller, Problem, Role, allow, audited
 from shared.telemetry import log
@@ -41,11 +41,12 @@ def api_router(restart_consumer: asyncio.Event) -> APIRouter:
 
 
 async def effects(
-    request: Request, _caller: Tracer, causation_id: Annotated[str, Path(max_length=100)]
+    request: Request, caller: Tracer, causation_id: Annotated[str, Path(max_length=100)]
 ) -> dict[str, Any]:
     """The tree of events that a message or an event caused, without names: 12 steps and 500 events at most."""
     async with console_of(request).database.pool.acquire() as connection:
         rows = await history.effects(connection, causation_id)
+        await check_reach(connection, caller, rows)
     return {
         "causation_id": causation_id,
         "events": len(rows),
@@ -66,7 +67,10 @@ async def board_items(
     """Transitions of one stage by what is due next, without names. `next` is the place to go on from."""
     if stage not in STAGE:
         raise Problem(422, "There is no such stage", slug="unknown-stage", field="stage", wants=list(STAGE))
-    wanted = board.Filter(facilities=sight_of(caller).facilities, facility=facility, role=role, overdue=overdue)
+    sight = sight_of(caller)
+    wanted = board.Filter(
+        facilities=sight.facilities, organisation=sight.organisation, facility=facility, role=role, overdue=overdue
+    )
     place = read_place(after)
     async with console_of(request).database.pool.acquire() as connection:
         if stage == "closed":

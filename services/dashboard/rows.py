@@ -266,6 +266,7 @@ def transition_row(transition: Transition) -> Row:
         "facility": transition.facility.code,
         "facility_name": transition.facility.name,
         "time_zone": transition.facility.time_zone,
+        "pcp_organisation": transition.pcp_organisation,
         "encounter_class": transition.encounter_class,
         "status": transition.status,
         "admitted_at": transition.admitted_at,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from services.dashboard.row import Row
 from services.dashboard.store import Connection, board
-from shared.http import Caller, Role
+from shared.http import Caller, Problem, Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,14 +14,22 @@ class Sight:
     names: bool
     facilities: tuple[str, ...] | None
     """None means every facility."""
+    organisation: str | None = None
+    """None means every organisation."""
 
-    def covers(self, facility: str) -> bool:
-        return self.facilities is None or facility in self.facilities
+    @property
+    def is_whole(self) -> bool:
+        return self.facilities is None and self.organisation is None
+
+    def covers(self, facility: str, organisation: str | None) -> bool:
+        return (self.facilities is None or facility in self.facilities) and (
+            self.organisation is None or self.organisation == organisation
+        )
 
 
 def sight_of(caller: Caller) -> Sight:
     names = bool(caller.roles & {Role.CARE_MANAGER, Role.ADMIN})
-    return Sight(names, tuple(sorted(caller.facilities)) or None)
+    return Sight(names, tuple(sorted(caller.facilities)) or None, caller.organisation)
 
 
 def masked(patient_id: str) -> str:
@@ -60,3 +68,15 @@ def uuid_or_none(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+async def check_reach(connection: Connection, caller: Caller, rows: Iterable[Row]) -> None:
+    """Callers who are bound see the history of stays within their bounds. Raises Problem 404 for anything else."""
+    sight = sight_of(caller)
+    if sight.is_whole:
+        return
+    for correlation in {row["correlation"] for row in rows}:
+        stay = uuid_or_none(correlation)
+        place = await board.place_of(connection, stay) if stay else None
+        if place is None or not sight.covers(place["facility"], place["pcp_organisation"]):
+            raise Problem(404, "There is no such event here", slug="unknown-event")

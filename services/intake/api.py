@@ -9,6 +9,7 @@ from fastapi import APIRouter, Request, Response
 from services.intake import log_store, store
 from services.intake.acknowledgement import acknowledge
 from services.intake.arrival import read_arrival
+from services.intake.chart import Stay
 from services.intake.describing import describe
 from services.intake.feeds import FeedDirectory
 from services.intake.log_api import HL7
@@ -58,8 +59,8 @@ def patients_router(database: Database) -> APIRouter:
             survivor = await log_store.survivor_of(connection, patient_id)
             found = (await store.load_patients(connection, [survivor])).get(survivor)
             stays = await store.stays_by_id(connection, await log_store.encounter_ids(connection, survivor))
-            shown = [stay for stay in stays if _may_see(caller, stay.identity.facility.code)]
-            if found is None or (stays and not shown):
+            shown = [stay for stay in stays if _may_see(caller, stay)]
+            if found is None or ((stays or caller.is_bound) and not shown):
                 raise Problem(404, "No such patient")
             await audited_read(connection, caller, "patient.read", [survivor], request)
         merged = {"merged_into": survivor} if survivor != patient_id else {}
@@ -69,7 +70,7 @@ def patients_router(database: Database) -> APIRouter:
     async def encounter(encounter_id: UUID, caller: Carer, request: Request) -> dict[str, Any]:
         async with database.pool.acquire() as connection:
             stays = await store.stays_by_id(connection, [encounter_id])
-            if not stays or not _may_see(caller, stays[0].identity.facility.code):
+            if not stays or not _may_see(caller, stays[0]):
                 raise Problem(404, "No such encounter")
             stay = stays[0]
             known = await store.load_patients(connection, [stay.patient_id])
@@ -83,5 +84,5 @@ def patients_router(database: Database) -> APIRouter:
     return router
 
 
-def _may_see(caller: Caller, facility: str) -> bool:
-    return not caller.facilities or facility in caller.facilities
+def _may_see(caller: Caller, stay: Stay) -> bool:
+    return caller.sees(stay.identity.facility.code, stay.state.said.get("pcp_organisation"))

@@ -130,6 +130,11 @@ class Feed(BaseModel):
             raise ValueError("is no charset that Python knows") from None
         return name
 
+    @property
+    def places(self) -> frozenset[str]:
+        """The codes of all facilities that the feed speaks for."""
+        return frozenset({self.facility.code, *(place.code for place in self.facilities.values())})
+
     def takes(self, processing_id: str) -> bool:
         """Whether messages with that MSH-11 are taken; one that says none is."""
         return not processing_id or processing_id in self.processing_ids or ANY in self.processing_ids

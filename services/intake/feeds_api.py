@@ -8,11 +8,12 @@ from fastapi import APIRouter, Path, Request, Response
 from services.intake import log_store, unknown_store
 from services.intake.feed_book import FeedBook, Reload, Reloaded
 from services.intake.feeds import Feed
+from services.intake.offering import feeds_of
 from shared.http import Caller, Problem, Role, StrictModel, allow, audited
 from shared.postgres import Database
 
 Looker = Annotated[Caller, allow(Role.INTEGRATION, Role.OPS, Role.AUDITOR)]
-Operator = Annotated[Caller, allow(Role.INTEGRATION, Role.OPS)]
+Operator = Annotated[Caller, allow(Role.INTEGRATION, Role.OPS, unbound=True)]
 FeedName = Annotated[str, Path(max_length=100)]
 
 
@@ -30,11 +31,12 @@ def feeds_router(database: Database, book: FeedBook) -> APIRouter:
 
 def _add_looking(router: APIRouter, database: Database, book: FeedBook) -> None:
     @router.get("/feeds")
-    async def all_feeds(_caller: Looker) -> dict[str, Any]:
+    async def all_feeds(caller: Looker) -> dict[str, Any]:
         """Every configured feed, and others that were heard of in the last 24 hours, with their counts since then."""
         async with database.pool.acquire() as connection:
             counts = await log_store.feed_counts(connection)
             unknown = await unknown_store.totals(connection)
+        own = feeds_of(book.feeds, caller)
         known = {feed.name: feed for feed in book.feeds}
         items = [
             {
@@ -45,13 +47,16 @@ def _add_looking(router: APIRouter, database: Database, book: FeedBook) -> None:
                 "longest_silence_s": _longest_silence(known.get(name)),
                 **{key: value for key, value in counts.get(name, {}).items() if key != "feed"},
             }
-            for name in sorted({*known, *counts})
+            for name in sorted({*known, *counts} if own is None else own)
         ]
         return {"items": items, "file": _file(book, book.last)}
 
     @router.get("/feeds/{feed}/unknown-codes")
-    async def unknown_codes(feed: FeedName, _caller: Looker) -> dict[str, Any]:
+    async def unknown_codes(feed: FeedName, caller: Looker) -> dict[str, Any]:
         """What this feed sent and no map knows, by field, the most frequent first. 404 for a feed never heard of."""
+        own = feeds_of(book.feeds, caller)
+        if own is not None and feed not in own:
+            raise Problem(404, "There is no such feed", slug="unknown-feed")
         async with database.pool.acquire() as connection:
             if feed not in {known.name for known in book.feeds} and not await log_store.has_sent(connection, feed):
                 raise Problem(404, "There is no such feed", "Neither configured, nor heard of.", slug="unknown-feed")

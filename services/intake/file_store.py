@@ -1,5 +1,6 @@
 """The SQL of incoming files."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -26,7 +27,9 @@ UPDATE incoming_file SET state = 'done', sealed = NULL, lease_until = NULL, fini
 WHERE id = $1 AND state = 'waiting'
 """
 ONE = f"SELECT {_SHOWN} FROM incoming_file WHERE id = $1"
-LATEST = f"SELECT {_SHOWN} FROM incoming_file ORDER BY id DESC LIMIT $1"
+LATEST = f"""
+SELECT {_SHOWN} FROM incoming_file WHERE $2::text[] IS NULL OR feed = ANY ($2) ORDER BY id DESC LIMIT $1
+"""
 
 
 async def keep(
@@ -62,5 +65,6 @@ async def one(connection: "Connection", file_id: UUID) -> dict[str, Any] | None:
     return dict(row) if row else None
 
 
-async def latest(connection: "Connection", limit: int) -> list[dict[str, Any]]:
-    return [dict(row) for row in await connection.fetch(LATEST, limit)]
+async def latest(connection: "Connection", limit: int, feeds: Sequence[str] | None) -> list[dict[str, Any]]:
+    """The newest first; of these feeds, or of all (None)."""
+    return [dict(row) for row in await connection.fetch(LATEST, limit, feeds)]

@@ -9,7 +9,7 @@ from starlette.datastructures import UploadFile
 from services.intake import file_store
 from services.intake.feeds import FeedDirectory
 from services.intake.incoming_files import IncomingFiles
-from services.intake.offering import feed_for
+from services.intake.offering import feed_for, feeds_of
 from shared.http import Caller, Problem, Role, allow
 from shared.postgres import Database
 
@@ -32,7 +32,7 @@ def files_router(database: Database, feeds: FeedDirectory, files: IncomingFiles)
         """
         if feed is not None:
             feed_for(feeds, feed, caller)
-        elif caller.facilities:
+        elif caller.is_bound:
             raise Problem(403, "Name the feed of your facility", slug="feed-not-named")
         name, content = await _sent(request)
         if not content:
@@ -42,16 +42,17 @@ def files_router(database: Database, feeds: FeedDirectory, files: IncomingFiles)
         return {"id": file_id, "size": len(content)}
 
     @router.get("/files")
-    async def latest(_caller: Looker, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> dict[str, Any]:
+    async def latest(caller: Looker, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> dict[str, Any]:
         async with database.pool.acquire() as connection:
-            return {"items": await file_store.latest(connection, limit)}
+            return {"items": await file_store.latest(connection, limit, feeds_of(feeds.feeds, caller))}
 
     @router.get("/files/{file_id}")
-    async def one(file_id: UUID, _caller: Looker) -> dict[str, Any]:
+    async def one(file_id: UUID, caller: Looker) -> dict[str, Any]:
         """How far it is; `state` is `done` once every message is in the log. `problems` are those without effect."""
         async with database.pool.acquire() as connection:
             found = await file_store.one(connection, file_id)
-        if found is None:
+        own = feeds_of(feeds.feeds, caller)
+        if found is None or (own is not None and found["feed"] not in own):
             raise Problem(404, "There is no such file", slug="unknown-file")
         return found
 

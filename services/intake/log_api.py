@@ -12,6 +12,7 @@ from services.intake import log_store
 from services.intake.arrival import is_json
 from services.intake.feeds import FeedDirectory
 from services.intake.message import Outcome, Reason
+from services.intake.offering import feeds_of
 from services.intake.rereading import Stored, reread
 from services.intake.sealing import Seal
 from services.intake.sides import sides_of
@@ -56,33 +57,40 @@ class Search(Page):
 
 def log_router(database: Database, feeds: FeedDirectory, seal: Seal) -> APIRouter:
     router = APIRouter(tags=["message log"])
-    _add_pages(router, database)
-    _add_search(router, database)
+    _add_pages(router, database, feeds)
+    _add_search(router, database, feeds)
     _add_one(router, database, feeds, seal)
     return router
 
 
-def _add_pages(router: APIRouter, database: Database) -> None:
+def _add_pages(router: APIRouter, database: Database, feeds: FeedDirectory) -> None:
     @router.get("/messages")
-    async def messages(page: Annotated[Page, Query()], _caller: Reader) -> dict[str, Any]:
-        return await _page(database, page.chosen(), page)
+    async def messages(page: Annotated[Page, Query()], caller: Reader) -> dict[str, Any]:
+        return await _page(database, page.chosen() | _bounds(feeds, caller), page)
 
     @router.get("/held")
     async def held(
-        _caller: Reader,
+        caller: Reader,
         feed: Annotated[str | None, Query(max_length=100)] = None,
         reason: Reason | None = None,
         before: UUID | None = None,
         limit: Limit = 50,
     ) -> dict[str, Any]:
         wanted = {"outcome": Outcome.HELD.value, "feed": feed, "reason": reason.value if reason else None}
-        return await _page(database, wanted, Page(before=before, limit=limit))
+        return await _page(database, wanted | _bounds(feeds, caller), Page(before=before, limit=limit))
 
     @router.get("/held/counts")
-    async def counts(_caller: Reader) -> dict[str, Any]:
+    async def counts(caller: Reader) -> dict[str, Any]:
         """How many are held, by reason and feed, and since when the oldest."""
         async with database.pool.acquire() as connection:
-            return {"items": await log_store.held_counts(connection)}
+            found = await log_store.held_counts(connection)
+        own = feeds_of(feeds.feeds, caller)
+        return {"items": [row for row in found if own is None or row["feed"] in own]}
+
+
+def _bounds(feeds: FeedDirectory, caller: Caller) -> dict[str, object]:
+    own = feeds_of(feeds.feeds, caller)
+    return {} if own is None else {"feeds": own}
 
 
 async def _page(database: Database, wanted: Mapping[str, object], page: Page) -> dict[str, Any]:
@@ -91,11 +99,11 @@ async def _page(database: Database, wanted: Mapping[str, object], page: Page) ->
     return {"items": items, "next": items[-1]["id"] if len(items) == page.limit else None}
 
 
-def _add_search(router: APIRouter, database: Database) -> None:
+def _add_search(router: APIRouter, database: Database, feeds: FeedDirectory) -> None:
     @router.post("/messages/search")
     async def search(asked: Search, caller: Reader, request: Request) -> dict[str, Any]:
         """As GET /messages, by a patient's or a visit's number as well. That somebody was looked for is audited."""
-        wanted = asked.chosen()
+        wanted = asked.chosen() | _bounds(feeds, caller)
         async with database.transaction() as tx:
             if asked.patient_identifier:
                 people = await log_store.find_person(tx.connection, asked.patient_identifier)
@@ -110,18 +118,16 @@ def _add_search(router: APIRouter, database: Database) -> None:
 
 def _add_one(router: APIRouter, database: Database, feeds: FeedDirectory, seal: Seal) -> None:
     @router.get("/messages/{message_id}")
-    async def message(message_id: UUID, _caller: Reader) -> dict[str, Any]:
+    async def message(message_id: UUID, caller: Reader) -> dict[str, Any]:
         async with database.pool.acquire() as connection:
-            found = await log_store.message(connection, message_id)
-        if found is None:
-            raise Problem(404, "No such message")
+            found: dict[str, Any] = _seen(await log_store.message(connection, message_id), feeds, caller)
         return found
 
     @router.get("/messages/{message_id}/raw")
     async def raw(message_id: UUID, caller: Reader, request: Request) -> Response:
         """The bytes as they came. Every look is in the audit log."""
         async with database.pool.acquire() as connection:
-            row = await _sealed(connection, message_id)
+            row = _seen(await log_store.sealed(connection, message_id), feeds, caller)
             await audited_read(connection, caller, "message.raw", [_subject(row, message_id)], request)
         content = seal.open(row["raw"], message_id)
         return Response(content, media_type="application/json" if is_json(content) else HL7)
@@ -133,7 +139,7 @@ def _add_one(router: APIRouter, database: Database, feeds: FeedDirectory, seal: 
         What names a person is masked. `revealed=true` shows it, and writes down who looked.
         """
         async with database.pool.acquire() as connection:
-            row = await _sealed(connection, message_id)
+            row = _seen(await log_store.sealed(connection, message_id), feeds, caller)
             if revealed:
                 await audited_read(connection, caller, "message.sides", [_subject(row, message_id)], request)
             found = await log_store.message(connection, message_id)
@@ -143,9 +149,10 @@ def _add_one(router: APIRouter, database: Database, feeds: FeedDirectory, seal: 
         return {"message": found, **(read if revealed else read.masked()).as_json()}
 
 
-async def _sealed(connection: Any, message_id: UUID) -> Any:
-    row = await log_store.sealed(connection, message_id)
-    if row is None:
+def _seen(row: Any, feeds: FeedDirectory, caller: Caller) -> Any:
+    """The message; one of a feed that is none of the caller's is not told from one that does not exist."""
+    own = feeds_of(feeds.feeds, caller)
+    if row is None or (own is not None and row["feed"] not in own):
         raise Problem(404, "No such message")
     return row
 

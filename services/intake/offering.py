@@ -1,6 +1,7 @@
 """An arrival by HTTP: offered like those of MLLP, awaited until it is durable."""
 
 import asyncio
+from collections.abc import Iterable
 
 from services.intake.arrival import Arrival
 from services.intake.feeds import Feed, FeedDirectory
@@ -32,5 +33,10 @@ def feed_for(feeds: FeedDirectory, name: str, caller: Caller) -> Feed:
 
 def must_be_of(feed: Feed, caller: Caller) -> None:
     """Raises Problem 403 when the caller is bound to other facilities than the feed's."""
-    if not caller.sees(feed.facility.code):
+    if not caller.reaches(*feed.places):
         raise Problem(403, "This feed is not of your facilities", slug="foreign-feed")
+
+
+def feeds_of(feeds: Iterable[Feed], caller: Caller) -> list[str] | None:
+    """Names of the feeds whose messages the caller may look at; None: all, those of unknown senders too."""
+    return [feed.name for feed in feeds if caller.reaches(*feed.places)] if caller.is_bound else None

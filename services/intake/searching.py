@@ -18,6 +18,7 @@ CONDITIONS: Mapping[str, str] = {
     "until": "m.id < first_id({})",
     "since": "m.id >= first_id({})",
     "feed": "m.feed = {}",
+    "feeds": "m.feed = ANY ({})",
     "outcome": "m.outcome = {}",
     "reason": "m.reason = {}",
     "control_id": "m.control_id = {}",

@@ -23,9 +23,16 @@ async def visible(tx: Transaction, caller: Caller, delivery_id: UUID) -> "Record
     if patient is not None:
         await tx.lock([patient])
     row = await reading.one(tx.connection, delivery_id)
-    if row is None or not caller.acts_for(row["organisation"]):
+    if row is None or not may_see(caller, row):
         raise no_such_delivery()
     return row
+
+
+def may_see(caller: Caller, row: "Record") -> bool:
+    """Whether a notice of this organisation about this facility's patient is the caller's; one of no facility is not
+    for those who are bound to some.
+    """
+    return caller.acts_for(row["organisation"]) and caller.sees(row["facility"] or "", row["organisation"])
 
 
 def no_such_delivery() -> Problem:

@@ -136,6 +136,18 @@ def outcome_counted(one: Finished) -> str:
     return one.verdict.status if one.answer.status is not None else one.answer.outcome.value
 
 
+async def set_aside(database: Database, delivery_id: UUID, *, with_events: bool) -> None:
+    """Fails a delivery whose end can't be written down as it was: visibly, and to be sent again by a person. Without
+    events where it is they that are refused: the row alone then says so.
+    """
+    async with database.transaction() as tx:
+        rows = await sending.set_aside(tx.connection, delivery_id)
+        await queueing.advance(tx.connection, [(row["endpoint_id"], row["patient_id"]) for row in rows])
+        if rows and with_events:
+            await tx.lock({row["patient_id"] for row in rows})
+            await tx.publish(_said_of(rows))
+
+
 async def strand(database: Database, limit: int) -> int:
     """Fails what still waits for endpoints that were disabled, visibly; answers how many."""
     async with database.transaction() as tx:

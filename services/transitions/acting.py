@@ -46,7 +46,8 @@ class Act:
     actor: str
     request_id: str
     at: datetime
-    sees: Callable[[str], bool]
+    sees: Callable[..., bool]
+    """Of a facility, and of the organisations concerned: `Caller.sees`."""
     key: str | None = None
 
     @property
@@ -186,7 +187,7 @@ async def review(tx: Transaction, library: Library, transition_id: UUID, version
 
 
 def _visible(place: Place | None, act: Act) -> Place:
-    if place is None or not act.sees(place.facility):
+    if place is None or not act.sees(place.facility, place.organisation):
         raise UnknownError
     return place
 

@@ -89,6 +89,7 @@ def _add_reading(router: APIRouter, database: Database) -> None:
             status=status.value if status else None,
             facility=facility,
             facilities=tuple(sorted(caller.facilities)),
+            organisation=caller.organisation,
             patient=patient,
             to_review=review,
             before=place_in("before", before),
@@ -110,7 +111,7 @@ def _add_one(router: APIRouter, database: Database) -> None:
         """As it stands; with `known_at`, as it was known here at that instant, whatever was heard of it since."""
         async with database.pool.acquire() as connection:
             now = await worklists.transition(connection, transition_id)
-            if now is None or not caller.sees(now["transition"].facility.code):
+            if now is None or not _may_see(caller, now["transition"]):
                 raise unknown()
             found = await (_known(connection, transition_id, known_at) if known_at else _now(connection, now))
             shown = [now["transition"].patient.id]
@@ -124,13 +125,17 @@ def _add_one(router: APIRouter, database: Database) -> None:
         """What was done for the patient since the stay began: when, when it was recorded, when it was known here."""
         async with database.transaction() as tx:
             now = await worklists.transition(tx.connection, transition_id)
-            if now is None or not caller.sees(now["transition"].facility.code):
+            if now is None or not _may_see(caller, now["transition"]):
                 raise unknown()
             at = known_at or await tx.now()
             items = await known.evidence(tx.connection, transition_id, at, HISTORY_SHOWN)
             shown = [now["transition"].patient.id]
             await audited_read(tx.connection, caller, "evidence listed", shown, request)
         return {"items": items, "known_at": at}
+
+
+def _may_see(caller: Caller, transition: Transition) -> bool:
+    return caller.sees(transition.facility.code, transition.pcp_organisation)
 
 
 async def _now(connection: "Connection", found: Mapping[str, Any]) -> dict[str, Any]:

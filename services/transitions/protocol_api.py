@@ -54,7 +54,8 @@ def protocols_router(database: Database, library: Library) -> APIRouter:
         """Which rule gave the due time, and every day that was counted or left out."""
         async with database.pool.acquire() as connection:
             found = (await timers.load_clocked(connection, library, {task_id})).get(task_id)
-            if found is None or not caller.sees(found.transition.facility.code):
+            stay = found.transition if found else None
+            if found is None or stay is None or not caller.sees(stay.facility.code, stay.pcp_organisation):
                 raise unknown()
             await audited_read(connection, caller, "task explained", [found.transition.patient.id], request)
         return explained(found, library)

@@ -138,6 +138,7 @@ def _add_lists(router: APIRouter, database: Database) -> None:
             escalated=escalated,
             facility=facility,
             facilities=tuple(sorted(caller.facilities)),
+            bound_to=caller.organisation,
             after=place_in("after", after),
             limit=limit,
         )

@@ -24,9 +24,11 @@ Snapshot = Callable[[Transaction], Awaitable[int]]
 """Publishes one snapshot event per open aggregate; answers how many."""
 HopSource = Callable[[Database], Awaitable[Sequence[Hop]]]
 """Hops that only this service has (deliveries, held messages)."""
+# Counts and positions are nobody's; parked patients, acts on the pipeline and the audit log are of the whole house.
 Reader = Annotated[Caller, allow(Role.OPS, Role.AUDITOR)]
-Operator = Annotated[Caller, allow(Role.OPS)]
-Auditor = Annotated[Caller, allow(Role.AUDITOR)]
+HouseReader = Annotated[Caller, allow(Role.OPS, Role.AUDITOR, unbound=True)]
+Operator = Annotated[Caller, allow(Role.OPS, unbound=True)]
+Auditor = Annotated[Caller, allow(Role.AUDITOR, unbound=True)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 
 
@@ -74,12 +76,12 @@ def _add_looking(
         return {"service": database.service, "hops": found}
 
     @router.get("/parked")
-    async def parked(_caller: Reader, limit: Limit = 200) -> dict[str, Any]:
+    async def parked(_caller: HouseReader, limit: Limit = 200) -> dict[str, Any]:
         async with database.pool.acquire() as connection:
             return {"items": await operating.parked(connection, limit)}
 
     @router.get("/dead-letters")
-    async def dead_letters(_caller: Reader, limit: Limit = 200) -> dict[str, Any]:
+    async def dead_letters(_caller: HouseReader, limit: Limit = 200) -> dict[str, Any]:
         async with database.pool.acquire() as connection:
             return {"items": await operating.dead_letters(connection, limit)}
 

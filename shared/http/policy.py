@@ -20,16 +20,22 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Policy:
-    """Lets callers pass who hold one of `roles`; the admin always passes."""
+    """Lets callers pass who hold one of `roles`; the admin always passes. With `unbound`, only those whose token names
+    neither facilities nor an organisation: what such a route shows or does can't be divided among them.
+    """
 
-    def __init__(self, roles: frozenset[Role]) -> None:
+    def __init__(self, roles: frozenset[Role], *, unbound: bool = False) -> None:
         self.roles = roles | {Role.ADMIN}
+        self._unbound = unbound
 
     async def __call__(self, request: Request) -> Caller:
         caller = await caller_of(request)
         if not caller.roles & self.roles:
             log.warning("caller refused", request_id=request.state.request_id, outcome="forbidden")
             raise Problem(403, "Not for this role", slug="forbidden", needs=sorted(self.roles))
+        if self._unbound and caller.is_bound:
+            log.warning("caller refused", request_id=request.state.request_id, outcome="bound")
+            raise Problem(403, "Not for callers who are bound to facilities or an organisation", slug="bound-caller")
         return caller
 
 
@@ -40,12 +46,12 @@ class Public:
         return None
 
 
-def allow(*roles: Role) -> params.Depends:
-    """Declares who may call a route and gives it the caller.
+def allow(*roles: Role, unbound: bool = False) -> params.Depends:
+    """Declares who may call a route and gives it the caller; `unbound` refuses callers whose token is bound.
 
     Written `caller: Annotated[Caller, allow(Role.OPS)]`, or in a router's `dependencies` where nobody asks who it is.
     """
-    declared: params.Depends = Depends(Policy(frozenset(roles)))
+    declared: params.Depends = Depends(Policy(frozenset(roles), unbound=unbound))
     return declared
 
 

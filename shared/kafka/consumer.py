@@ -294,6 +294,7 @@ class Consumer:
 
     def _measure(self, consumer: AIOKafkaConsumer) -> None:
         self.progress.paused = len(self._paused)
+        metrics.CONSUMER_PAUSED.labels(self.name).set(len(self._paused))
         ends = {(p.topic, p.partition): consumer.highwater(p) for p in self._fences}
         self.progress.measure({place: end for place, end in ends.items() if end is not None})
         for topic, behind in self.progress.lag.items():

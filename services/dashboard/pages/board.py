@@ -34,8 +34,10 @@ async def board_page(
     """Four columns, or one stage alone from a place on."""
     if stage is not None and stage not in STAGE:
         raise Problem(404, "There is no such stage", slug="unknown-stage")
+    sight = sight_of(caller)
     wanted = Filter(
-        facilities=sight_of(caller).facilities,
+        facilities=sight.facilities,
+        organisation=sight.organisation,
         facility=facility or None,
         role=role or None,
         overdue=overdue,
@@ -49,7 +51,7 @@ async def board_page(
         rows = {each.key: await _column(connection, wanted, each, after, limit + 1) for each in chosen}
         shown = [row for column in rows.values() for row in column[:limit]]
         who = await shown_to(connection, request, caller, "board", (row["patient_id"] for row in shown))
-        facilities = await board.facilities(connection, wanted.facilities)
+        facilities = await board.facilities(connection, wanted.facilities, wanted.organisation)
         roles = await board.roles(connection)
     columns = [
         {

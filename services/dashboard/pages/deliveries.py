@@ -11,7 +11,7 @@ from services.dashboard.keyset import read_place, written
 from services.dashboard.lineage import chain
 from services.dashboard.pages.acts import refusal
 from services.dashboard.pages.page import OPS, back_to, console_of, render
-from services.dashboard.store import board, history, operations
+from services.dashboard.store import Connection, board, history, operations
 from shared.http import Caller, Problem, Role, allow, token_of
 
 PER_PAGE = 100
@@ -27,10 +27,11 @@ async def deliveries_page(
 ) -> Response:
     async with console_of(request).database.pool.acquire() as connection:
         now = await board.clock(connection)
-        chosen = (status or None, organisation or None)
-        found = await operations.deliveries(connection, *chosen, read_place(before), PER_PAGE + 1)
+        chosen = (status or None, caller.organisation or organisation or None)
+        bound = sorted(caller.facilities) or None
+        found = await operations.deliveries(connection, *chosen, read_place(before), PER_PAGE + 1, bound)
         counts = await operations.delivery_counts(connection)
-        organisations = await operations.organisations(connection)
+        organisations = [caller.organisation] if caller.organisation else await operations.organisations(connection)
     rows = found[:PER_PAGE]
     more = None
     if len(found) > PER_PAGE:
@@ -58,7 +59,7 @@ async def delivery_page(request: Request, caller: Looker, delivery_id: UUID) -> 
     async with console.database.pool.acquire() as connection:
         now = await board.clock(connection)
         row = await operations.delivery(connection, delivery_id)
-        if row is None:
+        if row is None or not await _is_of(connection, caller, row):
             raise Problem(404, "There is no such delivery", slug="unknown-delivery")
         causes = await history.causes(connection, row["event_id"])
         transition_id = None
@@ -79,6 +80,15 @@ async def delivery_page(request: Request, caller: Looker, delivery_id: UUID) -> 
         now=now,
         watch=["deliveries"],
     )
+
+
+async def _is_of(connection: Connection, caller: Caller, row: Any) -> bool:
+    """Whether the notice went to the caller's organisation, about a stay at one of the caller's facilities."""
+    if not caller.is_bound:
+        return True
+    stay = row["encounter_id"]
+    place = await board.place_of(connection, stay) if stay else None
+    return caller.sees(place["facility"] if place else "", row["organisation"])
 
 
 async def _attempts(request: Request, delivery_id: UUID) -> tuple[list[dict[str, Any]], str | None]:

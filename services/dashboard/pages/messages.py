@@ -10,8 +10,8 @@ from services.dashboard.forms import own_form
 from services.dashboard.lineage import chain, tree
 from services.dashboard.pages.acts import refusal
 from services.dashboard.pages.page import CARE, OPS, PIPELINE, back_to, console_of, render
-from services.dashboard.sight import sight_of, uuid_or_none
-from services.dashboard.store import Connection, board, history
+from services.dashboard.sight import check_reach
+from services.dashboard.store import board, history
 from shared.http import Caller, Problem, Role, allow, token_of
 
 router = APIRouter(include_in_schema=False)
@@ -117,7 +117,7 @@ async def _message(request: Request, caller: Caller, message_id: str, raw: str |
     async with console.database.pool.acquire() as connection:
         now = await board.clock(connection)
         effects = await history.effects(connection, message_id)
-        await _check_reach(connection, caller, effects)
+        await check_reach(connection, caller, effects)
     return await render(
         request,
         "message.html",
@@ -143,7 +143,7 @@ async def event_page(request: Request, caller: Anyone, event_id: UUID) -> Respon
         if not causes:
             raise Problem(404, "There is no such event here", slug="unknown-event")
         effects = await history.effects(connection, str(event_id))
-        await _check_reach(connection, caller, causes)
+        await check_reach(connection, caller, causes)
     entries, origin = chain(causes)
     return await render(
         request,
@@ -156,18 +156,6 @@ async def event_page(request: Request, caller: Anyone, event_id: UUID) -> Respon
         now=now,
         watch=[f"stay:{causes[0]['correlation']}"],
     )
-
-
-async def _check_reach(connection: Connection, caller: Caller, rows: list[Any]) -> None:
-    """Callers who are bound to facilities see the history of these facilities' stays alone: anything else is a 404."""
-    sight = sight_of(caller)
-    if sight.facilities is None:
-        return
-    for correlation in {row["correlation"] for row in rows}:
-        encounter_id = uuid_or_none(correlation)
-        facility = await board.facility_of(connection, encounter_id) if encounter_id else None
-        if facility is None or not sight.covers(facility):
-            raise Problem(404, "There is no such event here", slug="unknown-event")
 
 
 def _plain(message_id: str) -> str:

@@ -91,9 +91,9 @@ async def encounter_page(request: Request, _caller: Looker, encounter_id: UUID) 
 
 
 async def _seen(connection: Connection, caller: Caller, transition_id: UUID) -> Any:
-    """The transition, if it exists and the caller's facilities cover it: otherwise both are a 404."""
+    """The transition, if it exists and the caller's bounds cover it: otherwise both are a 404."""
     row = await board.transition(connection, transition_id)
-    if row is None or not sight_of(caller).covers(row["facility"]):
+    if row is None or not sight_of(caller).covers(row["facility"], row["pcp_organisation"]):
         raise Problem(404, "There is no such transition", slug="unknown-transition")
     return row
 

@@ -50,7 +50,7 @@ async def work_page(
         lines = [work_line(item, now) for item in found["items"]]
         who = await shown_to(connection, request, caller, "worklist", (line.patient_id for line in lines))
         roles = await board.roles(connection)
-        facilities = await board.facilities(connection, None)
+        facilities = await board.facilities(connection, sorted(caller.facilities) or None, caller.organisation)
     following = found["next"]
     return await render(
         request,
@@ -59,7 +59,7 @@ async def work_page(
         lines=[(line, who[line.patient_id]) for line in lines],
         away=away,
         roles=roles,
-        facilities=[each for each in facilities if caller.sees(each["facility"])],
+        facilities=facilities,
         views=VIEWS,
         deeds=MANY,
         rests=RESTS,

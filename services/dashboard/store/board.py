@@ -14,21 +14,26 @@ Record = asyncpg.Record
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """What of the board is wanted. `facilities` None means all; the others narrow it down further."""
+    """What of the board is wanted. `facilities` (None: all) and `organisation` (None: any) are what the caller is bound
+    to; the others narrow it down further.
+    """
 
     facilities: tuple[str, ...] | None = None
+    organisation: str | None = None
     facility: str | None = None
     role: str | None = None
     overdue: bool = False
     historical: bool = False
 
 
-# $1 facilities the caller may see, $2 one facility, $3 role of an open task, $4 overdue only, $5 historical
+# $1 facilities the caller may see, $2 one facility, $3 role of an open task, $4 overdue only, $5 historical,
+# $6 the organisation the caller is bound to
 WANTED = """
     ($1::text[] IS NULL OR t.facility = ANY ($1)) AND ($2::text IS NULL OR t.facility = $2)
     AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM board_task k WHERE k.transition_id = t.id AND k.owner_role = $3
                                      AND k.status IN ('requested', 'accepted')))
     AND (NOT $4 OR t.next_due_at < now()) AND t.historical = $5
+    AND ($6::text IS NULL OR t.pcp_organisation = $6)
 """
 CARD = """
     t.*, s.ward, s.room, s.bed, s.expected_discharge_at
@@ -42,14 +47,14 @@ SELECT t.status, count(*), 0 FROM board_transition t
 WHERE {WANTED} AND t.status IN ('closed', 'revoked') AND t.status_at > now() - interval '7 days' GROUP BY t.status
 """
 ACTIVE = f"""
-SELECT {CARD} WHERE {WANTED} AND t.status = $6
-  AND ($7::timestamptz IS NULL OR (t.rank_at, t.id) > ($7, $8::uuid))
-ORDER BY t.rank_at, t.id LIMIT $9
+SELECT {CARD} WHERE {WANTED} AND t.status = $7
+  AND ($8::timestamptz IS NULL OR (t.rank_at, t.id) > ($8, $9::uuid))
+ORDER BY t.rank_at, t.id LIMIT $10
 """
 ENDED = f"""
 SELECT {CARD} WHERE {WANTED} AND t.status IN ('closed', 'revoked')
-  AND ($6::timestamptz IS NULL OR (t.status_at, t.id) < ($6, $7::uuid))
-ORDER BY t.status_at DESC, t.id DESC LIMIT $8
+  AND ($7::timestamptz IS NULL OR (t.status_at, t.id) < ($7, $8::uuid))
+ORDER BY t.status_at DESC, t.id DESC LIMIT $9
 """
 ONE = f"SELECT {CARD} WHERE t.id = $1"
 OF_ENCOUNTER = "SELECT id FROM board_transition WHERE encounter_id = $1"
@@ -61,10 +66,10 @@ PLANS_OF = "SELECT * FROM plan WHERE transition_id = $1 ORDER BY status = 'activ
 DELIVERIES_OF = (
     "SELECT * FROM delivery WHERE encounter_id = $1 OR transition_id = $2 ORDER BY at DESC, id DESC LIMIT 100"
 )
-# Events belong to a stay or to a transition: either id leads to the facility.
-FACILITY_OF = """
-SELECT facility FROM stay WHERE encounter_id = $1
-UNION ALL SELECT facility FROM board_transition WHERE id = $1 OR encounter_id = $1 LIMIT 1
+# Events belong to a stay or to a transition: either id leads to the facility; the transition knows the organisation.
+PLACE_OF = """
+SELECT facility, pcp_organisation FROM board_transition WHERE id = $1 OR encounter_id = $1
+UNION ALL SELECT facility, NULL FROM stay WHERE encounter_id = $1 LIMIT 1
 """
 # One look into the index per distinct value, instead of reading all rows for a short list.
 FACILITIES = """
@@ -76,6 +81,8 @@ WITH RECURSIVE found AS (
 )
 SELECT facility, (SELECT facility_name FROM board_transition t WHERE t.facility = f.facility LIMIT 1) AS name
 FROM found f WHERE facility IS NOT NULL AND ($1::text[] IS NULL OR facility = ANY ($1))
+  AND ($2::text IS NULL OR EXISTS (
+    SELECT FROM board_transition t WHERE t.facility = f.facility AND t.pcp_organisation = $2))
 """
 ROLES = """
 WITH RECURSIVE found AS (
@@ -96,7 +103,8 @@ CLOCK = "SELECT clock_timestamp()"
 
 
 def _wanted(wanted: Filter) -> tuple[object, ...]:
-    return (wanted.facilities, wanted.facility, wanted.role, wanted.overdue, wanted.historical)
+    chosen = (wanted.facilities, wanted.facility, wanted.role, wanted.overdue, wanted.historical)
+    return (*chosen, wanted.organisation)
 
 
 async def clock(connection: Connection) -> datetime:
@@ -148,13 +156,13 @@ async def deliveries_of(connection: Connection, encounter_id: UUID, transition_i
     return await connection.fetch(DELIVERIES_OF, encounter_id, transition_id)
 
 
-async def facility_of(connection: Connection, correlation: UUID) -> str | None:
-    found: str | None = await connection.fetchval(FACILITY_OF, correlation)
-    return found
+async def place_of(connection: Connection, correlation: UUID) -> Record | None:
+    """Facility and primary care's organisation of a stay or a transition; None where neither is known."""
+    return await connection.fetchrow(PLACE_OF, correlation)
 
 
-async def facilities(connection: Connection, visible: Sequence[str] | None) -> list[Record]:
-    return await connection.fetch(FACILITIES, visible)
+async def facilities(connection: Connection, visible: Sequence[str] | None, organisation: str | None) -> list[Record]:
+    return await connection.fetch(FACILITIES, visible, organisation)
 
 
 async def roles(connection: Connection) -> list[str]:

@@ -1,5 +1,6 @@
 """What the pages of the ops team read, and how the read tables are emptied to be told again."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -52,6 +53,8 @@ DELIVERIES = """
 SELECT * FROM delivery
 WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR organisation = $2)
   AND ($3::timestamptz IS NULL OR (at, id) < ($3, $4::uuid))
+  AND ($6::text[] IS NULL OR EXISTS (
+    SELECT FROM stay s WHERE s.encounter_id = delivery.encounter_id AND s.facility = ANY ($6)))
 ORDER BY at DESC, id DESC LIMIT $5
 """
 DELIVERY = "SELECT * FROM delivery WHERE id = $1"
@@ -117,10 +120,11 @@ async def deliveries(
     organisation: str | None,
     before: tuple[datetime, UUID] | None,
     limit: int,
+    facilities: Sequence[str] | None = None,
 ) -> list[Record]:
-    """The latest first."""
+    """The latest first; `facilities` (None: all) are those the caller is bound to."""
     at, last = before or (None, None)
-    return await connection.fetch(DELIVERIES, status, organisation, at, last, limit)
+    return await connection.fetch(DELIVERIES, status, organisation, at, last, limit, facilities)
 
 
 async def delivery(connection: Connection, delivery_id: UUID) -> Record | None:

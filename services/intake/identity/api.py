@@ -19,8 +19,8 @@ from services.intake.sealing import Seal
 from shared.http import Caller, Problem, Role, StrictModel, allow, audited, audited_read
 from shared.postgres import Database
 
-Reader = Annotated[Caller, allow(Role.OPS, Role.AUDITOR)]
-Operator = Annotated[Caller, allow(Role.OPS)]
+Reader = Annotated[Caller, allow(Role.OPS, Role.AUDITOR, unbound=True)]
+Operator = Annotated[Caller, allow(Role.OPS, unbound=True)]
 Limit = Annotated[int, Query(ge=1, le=200)]
 State = Annotated[str, Query(pattern="^(review|later|linked|distinct)$")]
 HELD_REASONS = [

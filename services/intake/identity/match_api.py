@@ -90,7 +90,7 @@ async def _find(connection: Any, asked: Asked, weights: Weights) -> list[Found]:
 
 
 def _may_see(caller: Caller, place: dict[str, Any] | None) -> bool:
-    return not caller.facilities or bool(place and caller.facilities & set(place["facilities"]))
+    return any(map(caller.reaches, place["facilities"])) if place else not caller.is_bound
 
 
 def _json(body: dict[str, Any]) -> bytes:

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from fastapi import APIRouter, Query, Request
 
-from services.notifications.acting import Wake, acknowledge, no_such_delivery, redeliver
+from services.notifications.acting import Wake, acknowledge, may_see, no_such_delivery, redeliver
 from services.notifications.api.models import (
     DeliveryPage,
     DeliveryWithAttempts,
@@ -57,6 +57,7 @@ def _add_lists(router: APIRouter, database: Database) -> None:
             event=event,
             before=before,
             limit=limit,
+            facilities=caller.facilities,
         )
         return DeliveryPage(items=[ShownDelivery(**row) for row in rows], next_before=_next(rows, limit))
 
@@ -78,6 +79,7 @@ def _add_lists(router: APIRouter, database: Database) -> None:
             event=event,
             before=before,
             limit=limit,
+            facilities=caller.facilities,
         )
         return SuppressionPage(items=[ShownSuppression(**row) for row in rows], next_before=_next(rows, limit))
 
@@ -87,7 +89,7 @@ def _add_one(router: APIRouter, database: Database) -> None:
     async def delivery(delivery_id: UUID, caller: Reader) -> DeliveryWithAttempts:
         async with database.pool.acquire() as connection:
             row = await reading.one(connection, delivery_id)
-            if row is None or not caller.acts_for(row["organisation"]):
+            if row is None or not may_see(caller, row):
                 raise no_such_delivery()
             history = await reading.attempts(connection, delivery_id)
         return DeliveryWithAttempts(delivery=ShownDelivery(**row), history=[_attempt(one) for one in history])

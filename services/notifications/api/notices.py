@@ -1,11 +1,11 @@
 """The whole notice, fetched by its id: what a thin body points to. Names stand in it, so each read is audited."""
 
-from typing import Annotated, Any
+from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request
 
-from services.notifications.acting import no_such_delivery
+from services.notifications.acting import may_see, no_such_delivery
 from services.notifications.notices import provider_notice
 from services.notifications.store import reading
 from shared.events.notifications import ProviderNotice
@@ -22,16 +22,9 @@ def notices_router(database: Database) -> APIRouter:
     async def notice(notice_id: UUID, caller: Recipient, request: Request) -> ProviderNotice:
         async with database.transaction() as tx:
             row = await reading.notice(tx.connection, notice_id)
-            if row is None or not _may_read(caller, row):
+            if row is None or not may_see(caller, row):
                 raise no_such_delivery()
             await audited_read(tx.connection, caller, "notice.read", [row["patient_id"]], request)
         return provider_notice(row, body="full")
 
     return router
-
-
-def _may_read(caller: Caller, row: Any) -> bool:
-    if not caller.acts_for(row["organisation"]):
-        return False
-    facility = ((row["encounter"] or {}).get("facility") or {}).get("code")
-    return facility is None or caller.sees(facility)

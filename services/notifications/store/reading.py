@@ -1,5 +1,6 @@
 """Deliveries, attempts, notices and suppressions as people read and act on them."""
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 from uuid import UUID
 
@@ -17,15 +18,19 @@ WHERE ($1::text IS NULL OR d.organisation = $1) AND ($2::text IS NULL OR d.statu
   AND ($3::uuid IS NULL OR d.endpoint_id = $3) AND ($4::uuid IS NULL OR d.encounter_id = $4)
   AND ($5::text IS NULL OR d.patient_id = $5) AND ($6::uuid IS NULL OR d.event_id = $6)
   AND ($7::bigint IS NULL OR d.position < $7)
+  AND (cardinality($9::text[]) = 0 OR n.encounter #>> '{{facility,code}}' = ANY ($9))
 ORDER BY d.position DESC LIMIT $8
 """
-ONE = f"SELECT {SHOWN} FROM delivery d JOIN notice n USING (event_id) WHERE d.id = $1"
+ONE = f"""
+SELECT {SHOWN}, n.encounter #>> '{{facility,code}}' AS facility
+FROM delivery d JOIN notice n USING (event_id) WHERE d.id = $1
+"""
 HELD = "SELECT patient_id FROM delivery WHERE id = $1"
 ATTEMPTS = "SELECT number, outcome, status, latency_ms, body, at FROM attempt WHERE delivery_id = $1 ORDER BY number"
 NOTICE = """
 SELECT d.id, d.event_id, n.event_type, d.organisation, n.occurred_at, d.patient_id, d.encounter_id, n.transition_id,
        d.retracts, n.amends, d.bases, d.body, n.encounter, n.task,
-       n.event_recorded_at, n.late, n.details
+       n.event_recorded_at, n.late, n.details, n.encounter #>> '{facility,code}' AS facility
 FROM delivery d JOIN notice n USING (event_id) WHERE d.id = $1
 """
 SUPPRESSED = """
@@ -34,6 +39,8 @@ FROM suppression
 WHERE ($1::text IS NULL OR reason = $1) AND ($2::text IS NULL OR organisation = $2)
   AND ($3::uuid IS NULL OR encounter_id = $3) AND ($4::uuid IS NULL OR event_id = $4)
   AND ($5::bigint IS NULL OR position < $5)
+  AND (cardinality($7::text[]) = 0 OR EXISTS (
+    SELECT FROM notice n WHERE n.event_id = suppression.event_id AND n.encounter #>> '{facility,code}' = ANY ($7)))
 ORDER BY position DESC LIMIT $6
 """
 # Whoever acknowledges has received it, whatever we know of the attempt: the lease is ended with it.
@@ -77,9 +84,13 @@ async def listed(
     event: UUID | None,
     before: int | None,
     limit: int,
+    facilities: Collection[str] = (),
 ) -> "list[Record]":
-    """Newest first; `before` is the position of the last row of the page before."""
-    return await connection.fetch(LISTED, organisation, status, endpoint, encounter, patient, event, before, limit)
+    """Newest first; `before` is the position of the last row of the page before, `facilities` (empty: all) those that
+    the caller is bound to.
+    """
+    chosen = (organisation, status, endpoint, encounter, patient, event, before)
+    return await connection.fetch(LISTED, *chosen, limit, list(facilities))
 
 
 async def one(connection: "Connection", delivery_id: UUID) -> "Record | None":
@@ -109,8 +120,11 @@ async def suppressed(
     event: UUID | None,
     before: int | None,
     limit: int,
+    facilities: Collection[str] = (),
 ) -> "list[Record]":
-    return await connection.fetch(SUPPRESSED, reason, organisation, encounter, event, before, limit)
+    """Newest first; what never became a notice is of no facility, and is shown to those who are bound to none."""
+    chosen = (reason, organisation, encounter, event, before)
+    return await connection.fetch(SUPPRESSED, *chosen, limit, list(facilities))
 
 
 async def acknowledge(connection: "Connection", delivery_id: UUID, by: str) -> "Record | None":

@@ -96,6 +96,15 @@ WHERE d.id = ANY ($1::uuid[]) AND d.status IN ('waiting', 'queued') AND n.event_
   AND e.id = d.endpoint_id AND e.status <> 'active'
 RETURNING d.*, n.event_type, n.transition_id, n.late, n.correlation_id, n.traceparent, now() AS now
 """
+# Whatever lease it has: nobody else can close it either.
+SET_ASIDE = """
+UPDATE delivery d SET status = 'failed', reason = 'set-aside', lease = NULL, leased_until = NULL, closed_at = now(),
+       reached = reached OR status = 'delivering', version = d.version + 1
+FROM notice n
+WHERE d.id = $1 AND d.status IN ('waiting', 'queued', 'delivering') AND n.event_id = d.event_id
+RETURNING d.*, n.event_type, n.transition_id, n.late, n.correlation_id, n.traceparent, now() AS now
+"""
+COUNT_SET_ASIDE = "SELECT count(*) FROM delivery WHERE status = 'failed' AND reason = 'set-aside'"
 # Due: nothing but the loop keeps it. Later: its recipient failed before, or another of the same lane is first.
 HOPS = """
 SELECT count(*) FILTER (WHERE due) AS due, count(*) FILTER (WHERE NOT due) AS later,
@@ -162,6 +171,16 @@ async def stranded(connection: "Connection", limit: int) -> "list[Record]":
 
 async def strand(connection: "Connection", deliveries: Collection[UUID]) -> "list[Record]":
     return await connection.fetch(STRAND, list(deliveries))
+
+
+async def set_aside(connection: "Connection", delivery_id: UUID) -> "list[Record]":
+    return await connection.fetch(SET_ASIDE, delivery_id)
+
+
+async def count_set_aside(connection: "Connection") -> int:
+    """How many deliveries wait for a person because their end could not be written down."""
+    count: int = await connection.fetchval(COUNT_SET_ASIDE)
+    return count
 
 
 async def hops(connection: "Connection") -> dict[str, dict[str, Any]]:

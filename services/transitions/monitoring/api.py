@@ -82,7 +82,8 @@ def _must_be_known(body: Watching, rules: MonitoringRules) -> None:
 
 async def _patient_of(tx: Transaction, transition_id: UUID, act: Act) -> str:
     row = await transition_of(tx.connection, transition_id)
-    if row is None or not act.sees(orjson.loads(row["body"])["facility"]["code"]):
+    told = orjson.loads(row["body"]) if row else {}
+    if row is None or not act.sees(told["facility"]["code"], told.get("pcp_organisation")):
         raise UnknownError
     return (await tx.lock([row["patient_id"]]))[row["patient_id"]]
 
@@ -125,7 +126,7 @@ def _add_alerts(router: APIRouter, database: Database, library: Library) -> None
     ) -> dict[str, Any]:
         """Newest first; `least` severity 0 information, 1 advisory, 2 urgent."""
         at, last = place_in("before", before) or (None, None)
-        wanted = (patient, sorted(caller.facilities), open_only, int(least), at, last, limit)
+        wanted = (patient, sorted(caller.facilities), caller.organisation, open_only, int(least), at, last, limit)
         async with database.pool.acquire() as connection:
             found = await store.listed(connection, *wanted)
             stays = await lists.transitions_of(connection, [alert.monitoring_id for alert in found])
@@ -139,7 +140,7 @@ def _add_alerts(router: APIRouter, database: Database, library: Library) -> None
     async def doubtful(caller: Reader, request: Request, limit: Limit = 50) -> dict[str, Any]:
         """Readings of watched patients that nobody can judge: implausible, of an unknown unit, no number."""
         async with database.pool.acquire() as connection:
-            found = await store.doubtful(connection, sorted(caller.facilities), limit)
+            found = await store.doubtful(connection, sorted(caller.facilities), caller.organisation, limit)
             await audited_read(connection, caller, "readings listed", [r["patient_id"] for r in found], request)
         return {"items": found}
 
@@ -155,7 +156,7 @@ def _add_alerts(router: APIRouter, database: Database, library: Library) -> None
 
 async def _acknowledge(tx: Transaction, library: Library, alert_id: UUID, act: Act, outcome: str) -> Alert:
     found = await store.alert(tx.connection, alert_id)
-    if found is None or not act.sees(found.facility):
+    if found is None or not act.sees(found.facility, await store.organisation_of(tx.connection, found.monitoring_id)):
         raise UnknownError
     await tx.lock([found.patient_id])
     found = await store.alert(tx.connection, alert_id)

@@ -60,9 +60,12 @@ ALERTS_OF = f"{ALERTS} WHERE a.monitoring_id = $1 AND (a.raised_at >= $2 OR a.ac
 ALERT = f"{ALERTS} WHERE a.id = $1"
 LISTED = f"""{ALERTS}
 WHERE ($1::text IS NULL OR a.patient_id = $1) AND (cardinality($2::text[]) = 0 OR a.facility = ANY ($2))
-  AND (NOT $3::bool OR (a.withdrawn_at IS NULL AND a.acknowledged_at IS NULL AND k.status IS DISTINCT FROM 'completed'))
-  AND a.severity >= $4 AND ($5::timestamptz IS NULL OR (a.raised_at, a.id) < ($5, $6))
-ORDER BY a.raised_at DESC, a.id DESC LIMIT $7
+  AND ($3::text IS NULL OR EXISTS (
+    SELECT FROM monitoring m JOIN transition t ON t.id = m.transition_id
+    WHERE m.id = a.monitoring_id AND t.body ->> 'pcp_organisation' = $3))
+  AND (NOT $4::bool OR (a.withdrawn_at IS NULL AND a.acknowledged_at IS NULL AND k.status IS DISTINCT FROM 'completed'))
+  AND a.severity >= $5 AND ($6::timestamptz IS NULL OR (a.raised_at, a.id) < ($6, $7))
+ORDER BY a.raised_at DESC, a.id DESC LIMIT $8
 """
 SAVE_ALERT = """
 INSERT INTO alert (id, monitoring_id, patient_id, facility, signal, rule, severity, reading_id, text, raised_at,
@@ -75,9 +78,13 @@ ON CONFLICT (id) DO UPDATE SET acknowledged_at = excluded.acknowledged_at, withd
 DOUBTFUL = """
 SELECT r.id, r.patient_id, r.signal, r.at, r.quality, r.said, r.unit FROM reading r
 WHERE r.quality IN ('implausible', 'unit-unknown', 'no-number') AND EXISTS (
-    SELECT FROM monitoring m
-    WHERE m.patient_id = r.patient_id AND (cardinality($1::text[]) = 0 OR m.facility = ANY ($1)))
-ORDER BY r.known_at DESC LIMIT $2
+    SELECT FROM monitoring m JOIN transition t ON t.id = m.transition_id
+    WHERE m.patient_id = r.patient_id AND (cardinality($1::text[]) = 0 OR m.facility = ANY ($1))
+      AND ($2::text IS NULL OR t.body ->> 'pcp_organisation' = $2))
+ORDER BY r.known_at DESC LIMIT $3
+"""
+ORGANISATION = """
+SELECT t.body ->> 'pcp_organisation' FROM monitoring m JOIN transition t ON t.id = m.transition_id WHERE m.id = $1
 """
 SILENT = """
 SELECT id, patient_id FROM monitoring
@@ -179,7 +186,9 @@ def _alert(row: Any) -> Alert:
 
 
 async def listed(connection: "Connection", *wanted: Any) -> list[Alert]:
-    """patient, facilities, open only, least severity, place (time, id), limit: newest first."""
+    """patient, facilities and organisation of the caller, open only, least severity, place (time, id), limit; newest
+    first.
+    """
     return [_alert(row) for row in await connection.fetch(LISTED, *wanted)]
 
 
@@ -195,9 +204,17 @@ async def save_alerts(connection: "Connection", changed: Iterable[Alert]) -> Non
         await connection.executemany(SAVE_ALERT, rows)
 
 
-async def doubtful(connection: "Connection", facilities: Sequence[str], limit: int) -> list[dict[str, Any]]:
+async def organisation_of(connection: "Connection", monitoring_id: UUID) -> str | None:
+    """The organisation that is told of the patient's stay as primary care's."""
+    found: str | None = await connection.fetchval(ORGANISATION, monitoring_id)
+    return found
+
+
+async def doubtful(
+    connection: "Connection", facilities: Sequence[str], organisation: str | None, limit: int
+) -> list[dict[str, Any]]:
     """Readings that could not be judged, newest first."""
-    return [dict(row) for row in await connection.fetch(DOUBTFUL, list(facilities), limit)]
+    return [dict(row) for row in await connection.fetch(DOUBTFUL, list(facilities), organisation, limit)]
 
 
 async def silent(connection: "Connection", limit: int, aside: Aside = ()) -> dict[UUID, str]:

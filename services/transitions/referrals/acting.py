@@ -48,7 +48,7 @@ async def request(
     """
     row = await store.transition_of(tx.connection, transition_id)
     body = orjson.loads(row["body"]) if row else {}
-    if row is None or not act.sees(body["facility"]["code"]):
+    if row is None or not act.sees(body["facility"]["code"], body.get("pcp_organisation")):
         raise UnknownError
     patient = (await tx.lock([row["patient_id"]]))[row["patient_id"]]
     new = _id_for(transition_id, act)
@@ -126,7 +126,7 @@ async def decide_duplicate(tx: Transaction, rules: LoopRules, referral_id: UUID,
 
 async def _open(tx: Transaction, rules: LoopRules, referral_id: UUID, act: Act) -> tuple[Book, Referral]:
     place = await store.place_of(tx.connection, referral_id)
-    if place is None or not act.sees(place["facility"]):
+    if place is None or not act.sees(place["facility"], place["performer"], place["requester"]):
         raise UnknownError
     await tx.lock([place["patient_id"]])
     book = await Book.load(tx, rules, [], [referral_id])

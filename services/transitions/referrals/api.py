@@ -251,16 +251,15 @@ def _when(said: datetime | None, act: Act) -> datetime:
 
 
 def _bound_to(caller: Caller) -> str | None:
-    """The organisation that a provider's system is bound to; it sees and moves nothing else."""
+    """The organisation that the caller is bound to, as performer or requester; a provider's system always is."""
     if Role.PROVIDER in caller.roles and not caller.roles & {Role.CARE_MANAGER, Role.ADMIN}:
         return caller.organisation or "(none)"
-    return None
+    return caller.organisation
 
 
 def _may_see(caller: Caller, found: dict[str, Any]) -> bool:
-    bound = _bound_to(caller)
-    sides = {found["performer"], found["requester"]}
-    return caller.sees(found["facility"]) and (bound is None or bound in sides)
+    bound, sides = _bound_to(caller), (found["performer"], found["requester"])
+    return caller.sees(found["facility"], *sides) and (bound is None or bound in sides)
 
 
 def _steps(caller: Caller, found: dict[str, Any], standing: Referral) -> list[str]:
@@ -276,7 +275,7 @@ def _steps(caller: Caller, found: dict[str, Any], standing: Referral) -> list[st
 
 
 def _must_be_theirs(kind: Kind, caller: Caller, found: dict[str, Any]) -> None:
-    """A provider's system does what its side may: the performer performs, the requester requests."""
+    """Who is bound to an organisation does what its side may: the performer performs, the requester requests."""
     bound, side = _bound_to(caller), WHO[kind]
     if bound is None or side is Side.EITHER:
         return

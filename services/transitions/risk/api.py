@@ -61,9 +61,9 @@ def risk_router(database: Database) -> APIRouter:
 
 async def _inputs(connection: "Connection", transition_id: UUID, caller: Caller) -> tuple[Transition, Inputs]:
     row = await store.stay(connection, transition_id)
-    if row is None or not caller.sees(row["facility"]):
+    stay = Transition.model_validate_json(row["body"]) if row else None
+    if row is None or stay is None or not caller.sees(stay.facility.code, stay.pcp_organisation):
         raise unknown()
-    stay = Transition.model_validate_json(row["body"])
     said = Known.model_validate(await store.said(connection, transition_id))
     visits = admissions = None
     if stay.admitted_at is not None:

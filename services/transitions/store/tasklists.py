@@ -54,8 +54,8 @@ VIEWS: Mapping[View, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TasksWanted:
-    """Which tasks; without a status, those whose clock runs. `facilities` are those the caller may see (empty: all),
-    `after` is the last one's place (due time, id).
+    """Which tasks; without a status, those whose clock runs. `facilities` (empty: all) and `bound_to` are what the
+    caller is bound to, `after` is the last one's place (due time, id).
     """
 
     status: str | None = None
@@ -63,6 +63,7 @@ class TasksWanted:
     role: str | None = None
     owner: str | None = None
     organisation: str | None = None
+    bound_to: str | None = None
     due_before: datetime | None = None
     escalated: bool | None = None
     facility: str | None = None
@@ -93,6 +94,8 @@ def statement(wanted: TasksWanted) -> tuple[str, list[Any]]:
         where.append("k.level > 0" if wanted.escalated else "k.level = 0")
     if wanted.due_before is not None:
         where.append(f"k.due_at < {put(wanted.due_before)}")
+    if wanted.bound_to is not None:
+        where.append(f"k.organisation = {put(wanted.bound_to)}")
     if wanted.facilities:
         where.append(f"k.facility = ANY ({put(list(wanted.facilities))}::text[])")
     if wanted.after is not None:

@@ -20,7 +20,8 @@ WHERE ($1::text IS NULL OR status = $1) AND ($2::text IS NULL OR facility = $2)
   AND (cardinality($3::text[]) = 0 OR facility = ANY ($3)) AND ($4::text IS NULL OR patient_id = $4)
   AND (NOT $5::bool OR (historical AND NOT is_reviewed))
   AND ($6::timestamptz IS NULL OR (changed_at, id) < ($6, $7))
-ORDER BY changed_at DESC, id DESC LIMIT $8
+  AND ($8::text IS NULL OR body ->> 'pcp_organisation' = $8)
+ORDER BY changed_at DESC, id DESC LIMIT $9
 """
 TRANSITION = "SELECT id, changed_at, is_reviewed, why, body::text AS body FROM transition WHERE id = $1"
 TASKS_OF = "SELECT body::text AS body FROM task WHERE transition_id = $1 ORDER BY due_at, code, number"
@@ -37,9 +38,12 @@ SELECT body::text AS body,
     ARRAY(SELECT k.body::text FROM task k WHERE k.transition_id = t.id ORDER BY k.due_at, k.code, k.number) AS tasks
 FROM transition t WHERE id = ANY ($1) ORDER BY id
 """
-PLACE_OF_TRANSITION = "SELECT patient_id, encounter_id, facility FROM transition WHERE id = $1"
+PLACE_OF_TRANSITION = """
+SELECT patient_id, encounter_id, facility, body ->> 'pcp_organisation' AS organisation FROM transition WHERE id = $1
+"""
 PLACE_OF_TASK = """
-SELECT t.patient_id, t.encounter_id, t.facility FROM task k JOIN transition t ON t.id = k.transition_id
+SELECT t.patient_id, t.encounter_id, t.facility, t.body ->> 'pcp_organisation' AS organisation
+FROM task k JOIN transition t ON t.id = k.transition_id
 WHERE k.id = $1
 """
 DONE_ONCE = "INSERT INTO request_done (about, key) VALUES ($1, $2) ON CONFLICT DO NOTHING"
@@ -47,11 +51,14 @@ DONE_ONCE = "INSERT INTO request_done (about, key) VALUES ($1, $2) ON CONFLICT D
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransitionsWanted:
-    """Which transitions; `facilities` are those the caller may see (empty: all). `before` is the last one's place."""
+    """Which transitions; `facilities` (empty: all) and `organisation` are those the caller is bound to. `before` is the
+    last one's place.
+    """
 
     status: str | None = None
     facility: str | None = None
     facilities: tuple[str, ...] = ()
+    organisation: str | None = None
     patient: str | None = None
     to_review: bool = False
     before: tuple[datetime, UUID] | None = None
@@ -65,6 +72,7 @@ class Place:
     patient_id: str
     encounter_id: UUID
     facility: str
+    organisation: str | None
 
 
 async def transitions(connection: "Connection", wanted: TransitionsWanted) -> list[Mapping[str, Any]]:
@@ -78,6 +86,7 @@ async def transitions(connection: "Connection", wanted: TransitionsWanted) -> li
         wanted.to_review,
         at,
         last,
+        wanted.organisation,
         wanted.limit,
     )
     return [_shown(row) for row in rows]

@@ -123,6 +123,16 @@ async def test_facilities_bound_what_a_care_manager_sees(console: Console) -> No
         assert (await page(console, others[name], Role.CARE_MANAGER, facilities=["LAKE"])).status == 200, name
 
 
+async def test_an_organisation_bounds_what_its_care_manager_sees(console: Console) -> None:
+    others = await a_discharge(console, Story(family="Northerner"))
+    own = await a_discharge(console, Story(family="Oakley", pcp_organisation="oak"))
+    shown = await page(console, "/", Role.CARE_MANAGER, organisation="oak")
+    assert ("Oakley" in shown.text, "Northerner" in shown.text) == (True, False)
+    for name in ("transition", "event", "message"):
+        assert (await page(console, others[name], Role.CARE_MANAGER, organisation="oak")).status == 404, name
+        assert (await page(console, own[name], Role.CARE_MANAGER, organisation="oak")).status == 200, name
+
+
 async def test_filters_narrow_the_board(console: Console) -> None:
     late, early = Story(family="Late"), Story(family="Early")
     await a_discharge(console, late)

@@ -89,6 +89,7 @@ class Story:
     discharged_at: datetime | None = None
     status: TransitionStatus = TransitionStatus.OPEN
     ward: str = "4 West"
+    pcp_organisation: str | None = None
     version: int = 0
 
     @property
@@ -135,6 +136,7 @@ class Story:
             disposition=self.encounter.disposition,
             diagnoses=(Diagnosis(code="I50.9", text="Heart failure, unspecified"),),
             protocols=(TCM,),
+            pcp_organisation=self.pcp_organisation,
         )
 
     def admitted(self) -> AnyEvent:

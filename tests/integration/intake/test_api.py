@@ -1,6 +1,7 @@
 """The routes: sending over HTTP, looking, deciding, and who may."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -43,6 +44,35 @@ async def test_bad_http_is_a_problem_that_echoes_nothing(client: Client) -> None
     assert [error["field"] for error in wrong.body["errors"]] == ["query.since", "query.limit"]
     assert "Testa" not in wrong.text
     assert (await client.ask("GET", "/messages/0192d5a0-0000-7000-8000-00000000beef", Role.OPS)).status == 404
+
+
+async def test_a_bound_caller_sends_for_and_looks_at_its_own_facilities_alone(client: Client, intake: Intake) -> None:
+    tokens = client._tokens
+    assert tokens is not None
+    own, foreign = ({"facilities": [code]} for code in ("GENHOSP", "LAKESIDE"))
+    organised = {"organisation": "lakeside-primary-care"}
+
+    def held(role: Role, bounds: dict[str, Any]) -> dict[str, str]:
+        return {"authorization": f"Bearer {tokens.of(role, **bounds)}"}
+
+    for bounds, status in ((foreign, 403), (organised, 403), (own, 200)):
+        said = await client.ask("POST", "/messages", headers=held(Role.INTEGRATION, bounds), data=adt("A01"))
+        assert said.status == status, bounds
+    [item] = (await client.ask("GET", "/messages", Role.OPS)).body["items"]
+    paths = [f"/messages/{item['id']}{part}" for part in ("", "/raw", "/sides")]
+    for bounds, status in ((foreign, 404), (organised, 404), (own, 200)):
+        headers = held(Role.OPS, bounds)
+        assert [(await client.ask("GET", path, headers=headers)).status for path in paths] == [status] * 3, bounds
+        for found in (
+            await client.ask("GET", "/messages", headers=headers),
+            await client.ask("POST", "/messages/search", headers=headers, json={}),
+        ):
+            assert len(found.body["items"]) == (status == 200), bounds
+        assert (await client.ask("GET", "/replays", headers=headers)).status == 403
+    stay, patient = f"/encounters/{item['encounter_id']}", f"/patients/{item['patient_id']}"
+    for bounds, status in ((foreign, 404), (organised, 404), (own, 200)):
+        headers = held(Role.CARE_MANAGER, bounds)
+        assert [(await client.ask("GET", path, headers=headers)).status for path in (stay, patient)] == [status] * 2
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,39 @@ async def test_ones_organisation_is_the_one_of_the_primary_care_provider(
     await house.hear(stay.discharge(left, pcp_organisation="oak"))
     for organisation, found in (("oak", 4), ("elm", 0)):
         held = {"authorization": f"Bearer {tokens.of(Role.CARE_MANAGER, organisation=organisation)}"}
-        answer = await client.ask("GET", "/tasks?view=my-organisation", headers=held)
-        assert len(answer.body["items"]) == found
+        for address in ("/tasks?view=my-organisation", "/tasks", "/tasks?organisation=oak"):
+            answer = await client.ask("GET", address, headers=held)
+            assert len(answer.body["items"]) == found, address
+
+
+async def test_who_is_bound_to_an_organisation_sees_its_patients_alone(
+    house: House, client: Client, tokens: Tokens
+) -> None:
+    left = (await house.now() - timedelta(hours=2)).isoformat(sep=" ")
+    await house.hear(StayTold().discharge(left, pcp_organisation="oak"))
+    call = await task_of(client, "interactive-contact")
+    [stay] = [item["transition"] for item in (await get(client, "/transitions"))["items"]]
+    claim = (f"/tasks/{call['id']}/claim", {"version": call["version"]})
+    opened = [
+        f"/transitions/{stay['id']}",
+        f"/transitions/{stay['id']}/evidence",
+        f"/tasks/{call['id']}/why",
+    ]
+    here = stay["facility"]["code"]
+    for bounds, status in (
+        ({"organisation": "elm"}, 404),
+        ({"organisation": "elm", "facilities": [here]}, 404),
+        ({"organisation": "oak", "facilities": ["ELSEWHERE"]}, 404),
+        ({"organisation": "oak", "facilities": [here]}, 200),
+        ({"organisation": "oak"}, 200),
+    ):
+        held = {"authorization": f"Bearer {tokens.of(Role.CARE_MANAGER, **bounds)}"}
+        assert [(await client.ask("GET", path, headers=held)).status for path in opened] == [status] * 3, bounds
+        listed = (await client.ask("GET", "/transitions", headers=held)).body["items"]
+        assert len(listed) == (status == 200), bounds
+        if status == 404:
+            assert (await client.ask("POST", claim[0], headers=held, json=claim[1])).status == 404
+    assert (await client.ask("POST", claim[0], headers=held, json=claim[1])).status == 200
 
 
 async def test_a_task_is_reassigned_snoozed_commented_and_escalated(house: House, client: Client) -> None:

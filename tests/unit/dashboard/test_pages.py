@@ -78,9 +78,11 @@ def caller(*roles: Role, facilities: tuple[str, ...] = ()) -> Caller:
 def test_names_are_for_care_managers_and_admins() -> None:
     assert [role for role in Role if sight_of(caller(role)).names] == [Role.CARE_MANAGER, Role.ADMIN]
     bound = sight_of(caller(Role.CARE_MANAGER, facilities=("NORTH",)))
-    assert bound.covers("NORTH")
-    assert not bound.covers("LAKE")
-    assert sight_of(caller(Role.CARE_MANAGER)).covers("LAKE")
+    assert bound.covers("NORTH", None)
+    assert not bound.covers("LAKE", None)
+    assert sight_of(caller(Role.CARE_MANAGER)).covers("LAKE", None)
+    told = sight_of(Caller(subject="s", roles=frozenset({Role.CARE_MANAGER}), organisation="oak"))
+    assert [told.covers("LAKE", whose) for whose in ("oak", "elm", None)] == [True, False, False]
 
 
 def test_everyone_has_a_first_page_or_none() -> None:
