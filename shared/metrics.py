@@ -11,6 +11,7 @@ HTTP_REQUESTS = Counter("handoff_http_requests", "Requests answered", ("method",
 HTTP_SECONDS = Histogram(
     "handoff_http_request_seconds", "Time to the end of the answer", ("method", "route"), buckets=FAST
 )
+HTTP_THROTTLED = Counter("handoff_http_throttled", "Requests refused because their caller asked too often")
 TOKENS_REFUSED = Counter("handoff_http_tokens_refused", "Bearer tokens refused, by reason", ("reason",))
 AUDIT_ROWS = Counter("handoff_audit_rows", "Rows written to the audit log", ("action",))
 
@@ -49,6 +50,8 @@ WORK_ALIVE = Gauge(
     "When this work last finished a round without a failure (Unix time)",
     ("work",),
 )
+
+ROWS_FORGOTTEN = Counter("handoff_rows_forgotten", "Rows deleted because their time was over", ("table",))
 
 # Intake
 MLLP_CONNECTIONS = Gauge("handoff_mllp_connections", "Open MLLP connections", ("feed",))

@@ -135,6 +135,7 @@ def build(settings: IssuerSettings) -> tuple[FastAPI, HttpSettings]:
         host=settings.host,
         port=settings.port,
         issuer=settings.url,
+        issuer_plaintext=settings.outside_loopback,  # its own address: nothing is read there
         plaintext_outside_loopback=settings.outside_loopback,
     )
     app = create_app(

@@ -7,6 +7,7 @@ from pathlib import Path
 from deploy.reference.asyncapi import asyncapi_file
 from deploy.reference.event_table import event_table_file
 from deploy.reference.publishing import publish
+from deploy.reference.retention_table import retention_file
 from deploy.reference.schemas import schema_files
 from deploy.reference.settings_table import settings_file
 
@@ -20,6 +21,7 @@ def references(docs: Path = DOCS) -> dict[Path, str]:
     return {
         docs / "asyncapi.yaml": asyncapi_file(),
         docs / "events.md": event_table_file(),
+        docs / "retention.md": retention_file(),
         docs / "settings.md": settings_file(),
         **schema_files(docs / "schemas"),
     }

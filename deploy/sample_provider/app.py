@@ -21,7 +21,12 @@ PAGE = resources.files("deploy.sample_provider") / "page"
 
 def build(settings: ProviderSettings, inbox: Inbox, subscription: Subscription) -> tuple[FastAPI, HttpSettings]:
     http = HttpSettings(
-        host=settings.host, port=settings.port, issuer=settings.issuer, plaintext_outside_loopback=True, drain_seconds=1
+        host=settings.host,
+        port=settings.port,
+        issuer=settings.issuer,
+        issuer_plaintext=True,  # its pages are public and its hook is signed: it asks for no token
+        plaintext_outside_loopback=True,
+        drain_seconds=1,
     )
     routers = [hook_router(inbox, subscription), page_router(settings, inbox)]
     return create_app("provider", database=None, settings=http, routers=routers), http

@@ -1,20 +1,16 @@
 """`python -m services.careplan`: settings, then the service until a signal ends it."""
 
-import sys
-
 import uvloop
 
 from services.careplan.app import SERVICE, build
 from services.careplan.catalogue import CatalogueError
 from services.careplan.settings import Settings
 from shared import telemetry
-from shared.http import read_settings, serve
-
-EXIT_WRONG_SETTINGS = 2
+from shared.http import built, read_settings, serve
 
 
 async def run(settings: Settings) -> None:
-    service = await build(settings)
+    service = await built(SERVICE, build(settings), {"CAREPLAN_TEMPLATES": CatalogueError})
     try:
         await serve(service.app, settings.http, *service.background)
     finally:
@@ -24,11 +20,7 @@ async def run(settings: Settings) -> None:
 def main() -> None:
     settings = read_settings(Settings)
     telemetry.configure(SERVICE, instance=settings.instance)
-    try:
-        uvloop.run(run(settings))
-    except CatalogueError as wrong:
-        sys.stderr.write(f"CAREPLAN_TEMPLATES: {wrong}\n")
-        raise SystemExit(EXIT_WRONG_SETTINGS) from None
+    uvloop.run(run(settings))
 
 
 if __name__ == "__main__":

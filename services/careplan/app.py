@@ -8,11 +8,13 @@ from fastapi import FastAPI
 from services.careplan.api import plans_router
 from services.careplan.catalogue import read_catalogue
 from services.careplan.consumers import handlers
+from services.careplan.retention_store import ENDED
 from services.careplan.settings import Settings
 from services.careplan.snapshots import tell_open_plans
 from shared.http import create_app, operations_router
 from shared.kafka import Consumer, Relay
 from shared.postgres import Database, open_database
+from shared.retention import Forgetting
 
 SERVICE = "careplan"
 # Small batches begin no closer together: a plan is read by people, minutes later.
@@ -43,4 +45,5 @@ async def build(settings: Settings) -> Service:
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
     operations = operations_router(database, consumer=consumer, relay=relay, snapshot=tell_open_plans)
     app = create_app(SERVICE, database=database, settings=settings.http, routers=[plans_router(database), operations])
-    return Service(app, database, (consumer.run, relay.run))
+    forgetting = Forgetting.of(database, settings.retention, ENDED)
+    return Service(app, database, (consumer.run, relay.run, forgetting.run))

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings
 from shared.http import HttpSettings, environment
 from shared.kafka import KafkaSettings
 from shared.postgres import PostgresSettings
+from shared.retention import RetentionSettings
 
 
 class Settings(BaseSettings):
@@ -18,6 +19,7 @@ class Settings(BaseSettings):
     )
     kafka: KafkaSettings = Field(default=KafkaSettings(), description="The broker.")
     http: HttpSettings = Field(default=HttpSettings(port=8083), description="Where the API listens.")
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="What old rows go, and when.")
     instance: str = Field(default="0", description="Name of this replica; it keeps its place among the consumers.")
     templates: Path = Field(
         default=Path(__file__).parent / "templates", description="Folder of the templates of care plans (*.yaml)."

@@ -5,11 +5,11 @@ import uvloop
 from services.dashboard.app import SERVICE, build
 from services.dashboard.settings import Settings
 from shared import telemetry
-from shared.http import read_settings, serve
+from shared.http import built, read_settings, serve
 
 
 async def run(settings: Settings) -> None:
-    service = await build(settings)
+    service = await built(SERVICE, build(settings), {})
     try:
         await serve(service.app, settings.http, *service.background)
     finally:

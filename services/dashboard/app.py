@@ -34,6 +34,7 @@ from services.dashboard.settings import Settings
 from shared.http import create_app, operations_router
 from shared.kafka import Consumer, Relay
 from shared.postgres import Database, open_database
+from shared.retention import Forgetting
 
 SERVICE = "dashboard"
 CANCEL_AGAIN_S = 1.0
@@ -91,13 +92,15 @@ async def build(settings: Settings) -> Service:
     app.state.console = Console(database, Peers(settings.services.named(), http), http, settings, make_templates())
     install_pages_for_problems(app)
 
+    forgetting = Forgetting.of(database, settings.retention, {})
+
     async def consume() -> None:
         await consume_anew_when_told(consumer, restart)
 
     async def forget() -> None:
         await forget_old_events(database, settings.events_kept_days)
 
-    return Service(app, database, (consume, relay.run, hub.run, forget), http)
+    return Service(app, database, (consume, relay.run, hub.run, forget, forgetting.run), http)
 
 
 async def consume_anew_when_told(consumer: Consumer, restart: asyncio.Event) -> None:

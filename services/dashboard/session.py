@@ -14,6 +14,7 @@ import aiohttp
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 
+from services.dashboard.forms import own_form
 from services.dashboard.pages.page import console_of, home_of, render_plain, say
 from services.dashboard.peers import TIMEOUT
 from shared.http import Problem, Role, public
@@ -30,7 +31,8 @@ def session_router() -> APIRouter:
     router.add_api_route("/login", sign_in_page, methods=["GET"])
     router.add_api_route("/login/as/{role}", set_out, methods=["GET"])
     router.add_api_route("/login/callback", come_back, methods=["GET"])
-    router.add_api_route("/logout", sign_out, methods=["POST"])
+    # Signing somebody out is an act too: no other site may do it in their name.
+    router.add_api_route("/logout", sign_out, methods=["POST"], dependencies=[own_form])
     return router
 
 

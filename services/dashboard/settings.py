@@ -6,6 +6,7 @@ from pydantic_settings import BaseSettings
 from shared.http import HttpSettings, environment
 from shared.kafka import KafkaSettings
 from shared.postgres import PostgresSettings
+from shared.retention import RetentionSettings
 
 
 class ServiceUrls(BaseModel):
@@ -40,6 +41,7 @@ class Settings(BaseSettings):
     )
     kafka: KafkaSettings = Field(default=KafkaSettings(), description="Broker whose topics are projected.")
     http: HttpSettings = Field(default=HttpSettings(port=8080), description="Where the console listens.")
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="What old rows go, and when.")
     instance: str = Field(default="0", description="Name of this replica among the consumers of its group.")
     services: ServiceUrls = Field(default=ServiceUrls(), description="Addresses of the services' APIs.")
     issuer_login: str = Field(

@@ -1,29 +1,20 @@
 """`python -m services.intake`: the composition root."""
 
-import sys
-
-import asyncpg
 import uvloop
 
 from services.intake.app import build
 from services.intake.feed_file import BrokenFeedsError
 from services.intake.settings import Settings
-from shared.http import read_settings, serve
-from shared.telemetry import configure, describe_error
+from shared.http import built, read_settings, serve
+from shared.telemetry import configure
 
 # Beyond the drain: for what is being committed when its time is over.
 LAST_WORDS_S = 1.0
 
 
 async def run(settings: Settings) -> None:
-    try:
-        app, background = await build(settings)
-    except BrokenFeedsError as error:
-        sys.stderr.write(f"INTAKE_FEEDS_FILE: {settings.feeds_file} does not fit:\n{error}\n")
-        raise SystemExit(2) from None
-    except (OSError, asyncpg.PostgresError) as error:
-        sys.stderr.write(f"intake: cannot reach the database: {describe_error(error)}\n")
-        raise SystemExit(1) from None
+    wrong = {f"INTAKE_FEEDS_FILE: {settings.feeds_file} does not fit": BrokenFeedsError}
+    app, background = await built("intake", build(settings), wrong)
     await serve(app, settings.http, *background, patience_s=settings.mllp.drain_timeout_s + LAST_WORDS_S)
 
 

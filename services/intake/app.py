@@ -37,10 +37,11 @@ from services.intake.retention import forget_old_messages
 from services.intake.sealing import Seal
 from services.intake.settings import Settings
 from services.intake.trial.api import FILE_BYTES, trials_router
-from services.intake.unknown_store import keep_unknown_codes
+from services.intake.unknown_store import ENDED, keep_unknown_codes
 from shared.http import Check, NotReadyError, create_app, operations_router
 from shared.kafka import Consumer, Relay
 from shared.postgres import Database, open_database
+from shared.retention import Forgetting
 from shared.telemetry import log
 
 MAINTAIN_EVERY_S = 3600.0
@@ -133,6 +134,7 @@ def _background(parts: Parts) -> list[Background]:
         Release(database, parts.corrector, parts.reception).run,
         _named(parts.matching.run, partial(link_certain, database)),
         parts.files.run,
+        Forgetting.of(database, settings.retention, ENDED).run,
         *watching,
     ]
 

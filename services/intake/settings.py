@@ -13,6 +13,7 @@ from services.intake.identity.weights import SHIPPED
 from shared.http import HttpSettings, environment
 from shared.kafka import KafkaSettings
 from shared.postgres import PostgresSettings
+from shared.retention import RetentionSettings
 
 KEY_BYTES = 32
 
@@ -89,6 +90,7 @@ class Settings(BaseSettings):
     postgres: PostgresSettings = Field(default=PostgresSettings(user="intake"), description="Database.")
     kafka: KafkaSettings = Field(default=KafkaSettings(), description="Broker.")
     http: HttpSettings = Field(default=HttpSettings(port=8081), description="HTTP API.")
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="What old rows go, and when.")
     mllp: MllpSettings = Field(default=MllpSettings(), description="MLLP listener.")
     identity: IdentitySettings = Field(default=IdentitySettings(), description="Matching of patients.")
     files: FilesSettings = Field(default=FilesSettings(), description="Files of messages.")

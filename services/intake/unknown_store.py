@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -24,6 +25,8 @@ SELECT field, code, count, first_seen, last_seen FROM unknown_code
 WHERE feed = $1 ORDER BY count DESC, field, code LIMIT 500
 """
 TOTALS = "SELECT feed, sum(count)::bigint AS count FROM unknown_code GROUP BY feed"
+# For retention: a code that is no longer sent.
+ENDED: Mapping[str, str] = {"unknown_code": "r.last_seen < $1"}
 FORGET = "DELETE FROM unknown_code WHERE feed = $1 AND field = $2 AND code = $3"
 
 

@@ -15,10 +15,12 @@ from services.notifications.settings import Settings
 from services.notifications.signing import SecretBox
 from services.notifications.snapshots import tell_deliveries
 from services.notifications.store import sending
+from services.notifications.store.retention import ENDED
 from shared.http import create_app, operations_router
 from shared.kafka import Consumer, Relay
 from shared.kafka.operating import Hop
 from shared.postgres import Database, open_database
+from shared.retention import Forgetting
 
 SERVICE = "notifications"
 # Small batches begin no closer together, and neither do waves of what became of the notices.
@@ -62,12 +64,15 @@ async def build(settings: Settings) -> Service:
             instance=settings.instance,
         )
         relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance, wave_every_s=WAVE_EVERY_S)
+        forgetting = Forgetting.of(database, settings.retention, ENDED)
         operations = operations_router(
             database, consumer=consumer, relay=relay, snapshot=tell_deliveries, own_hops=delivery_hops
         )
         served = [*routers(database, box, poster, deliverer.wake, private=settings.allow_private_endpoints), operations]
         app = create_app(SERVICE, database=database, settings=settings.http, routers=served)
-        return Service(app, database, deliverer, (consumer.run, relay.run, deliverer.run), opening.pop_all())
+        return Service(
+            app, database, deliverer, (consumer.run, relay.run, deliverer.run, forgetting.run), opening.pop_all()
+        )
 
 
 async def delivery_hops(database: Database) -> Sequence[Hop]:

@@ -13,6 +13,7 @@ from services.notifications.signing import KEY_BYTES
 from shared.http import HttpSettings, environment
 from shared.kafka import KafkaSettings
 from shared.postgres import PostgresSettings
+from shared.retention import RetentionSettings
 
 
 class Settings(BaseSettings):
@@ -23,6 +24,7 @@ class Settings(BaseSettings):
     )
     kafka: KafkaSettings = Field(default=KafkaSettings(), description="The broker.")
     http: HttpSettings = Field(default=HttpSettings(port=8084), description="Where the API listens.")
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="What old rows go, and when.")
     instance: str = Field(
         default="0", description="Name of this replica; no other living process of this service may bear it."
     )

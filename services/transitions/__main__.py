@@ -1,7 +1,5 @@
 """`python -m services.transitions`: settings, then the service until a signal ends it."""
 
-import sys
-
 import uvloop
 
 from services.transitions.app import SERVICE, build
@@ -9,13 +7,12 @@ from services.transitions.protocols import WrongProtocolError
 from services.transitions.settings import Settings
 from services.transitions.signals.thresholds import WrongThresholdsError
 from shared import telemetry
-from shared.http import read_settings, serve
-
-EXIT_WRONG_SETTINGS = 2
+from shared.http import built, read_settings, serve
 
 
 async def run(settings: Settings) -> None:
-    service = await build(settings)
+    wrong = {"TRANSITIONS_PROTOCOLS": WrongProtocolError, "TRANSITIONS_SIGNAL_RULES": WrongThresholdsError}
+    service = await built(SERVICE, build(settings), wrong)
     try:
         await serve(service.app, settings.http, *service.background)
     finally:
@@ -25,14 +22,7 @@ async def run(settings: Settings) -> None:
 def main() -> None:
     settings = read_settings(Settings)
     telemetry.configure(SERVICE, instance=settings.instance)
-    try:
-        uvloop.run(run(settings))
-    except WrongProtocolError as wrong:
-        sys.stderr.write(f"TRANSITIONS_PROTOCOLS: {wrong}\n")
-        raise SystemExit(EXIT_WRONG_SETTINGS) from None
-    except WrongThresholdsError as wrong:
-        sys.stderr.write(f"TRANSITIONS_SIGNAL_RULES: {wrong}\n")
-        raise SystemExit(EXIT_WRONG_SETTINGS) from None
+    uvloop.run(run(settings))
 
 
 if __name__ == "__main__":

@@ -26,11 +26,13 @@ from services.transitions.settings import Settings
 from services.transitions.signals.api import signals_router
 from services.transitions.signals.thresholds import read_thresholds
 from services.transitions.snapshots import tell_open_transitions
+from services.transitions.store.retention import ENDED
 from services.transitions.timing import Timekeeper
 from services.transitions.worklist_api import worklist_router
 from shared.http import create_app, operations_router
 from shared.kafka import Consumer, Relay
 from shared.postgres import Database, open_database
+from shared.retention import Forgetting
 
 SERVICE = "transitions"
 # Small batches begin no closer together: deadlines are in hours, and nobody who must be told waits for this.
@@ -65,6 +67,7 @@ async def build(settings: Settings) -> Service:
         handlers=handlers(library, rules, watch, measures),
         instance=settings.instance,
     )
+    forgetting = Forgetting.of(database, settings.retention, ENDED)
     loop = loop_keeper(database, rules)
     silence = watcher(database, library, watch)
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
@@ -84,4 +87,5 @@ async def build(settings: Settings) -> Service:
         operations,
     ]
     app = create_app(SERVICE, database=database, settings=settings.http, routers=routers)
-    return Service(app, database, (consumer.run, relay.run, clock.run, loop.run, silence.run, counter.run))
+    background = (consumer.run, relay.run, clock.run, loop.run, silence.run, counter.run, forgetting.run)
+    return Service(app, database, background)

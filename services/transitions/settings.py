@@ -9,6 +9,7 @@ from services.transitions.signals.thresholds import SHIPPED
 from shared.http import HttpSettings, environment
 from shared.kafka import KafkaSettings
 from shared.postgres import PostgresSettings
+from shared.retention import RetentionSettings
 
 
 class Settings(BaseSettings):
@@ -19,6 +20,7 @@ class Settings(BaseSettings):
     )
     kafka: KafkaSettings = Field(default=KafkaSettings(), description="The broker.")
     http: HttpSettings = Field(default=HttpSettings(port=8082), description="Where the API listens.")
+    retention: RetentionSettings = Field(default=RetentionSettings(), description="What old rows go, and when.")
     instance: str = Field(default="0", description="Name of this replica; it keeps its place among the consumers.")
     protocols: Path = Field(
         default=Path(__file__).parent / "protocols", description="Folder of the protocols (*.yaml)."

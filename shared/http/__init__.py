@@ -11,6 +11,7 @@ from shared.http.reading import read_settings
 from shared.http.roles import Caller, Role
 from shared.http.serving import serve
 from shared.http.settings import HttpSettings, environment
+from shared.http.starting import built
 
 __all__ = [
     "AuditVerdict",
@@ -26,6 +27,7 @@ __all__ = [
     "allow",
     "audited",
     "audited_read",
+    "built",
     "caller_of",
     "create_app",
     "environment",

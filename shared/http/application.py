@@ -10,6 +10,7 @@ from shared.http.health import Check, database_check, health_router
 from shared.http.middleware import BodyLimit, CatchUnexpected, RequestContext, SecurityHeaders
 from shared.http.policy import public
 from shared.http.problems import install_problems
+from shared.http.rates import CallerRates
 from shared.http.settings import HttpSettings
 from shared.http.tokens import TokenVerifier
 
@@ -46,6 +47,7 @@ def create_app(
     )
     app.state.service = service
     app.state.tokens = TokenVerifier(settings)
+    app.state.rates = CallerRates(settings.caller_rate, settings.caller_burst)
     app.state.session_cookie = session_cookie
     install_problems(app)
     checks = [*([database_check(database)] if database is not None else []), *ready]

@@ -87,11 +87,14 @@ def _guards(dependant: Dependant) -> Iterator[Policy | Public]:
 
 
 async def caller_of(request: Request) -> Caller:
-    """Whoever the request's token speaks for. Raises Problem 401 when there is none or it is not valid."""
+    """Whoever the request's token speaks for. Raises Problem 401 when there is none or it is not valid, 429 when they
+    ask too often.
+    """
     known = getattr(request.state, "caller", None)
     if isinstance(known, Caller):
         return known
     caller: Caller = await request.app.state.tokens.verify(token_of(request))
+    request.app.state.rates.take(caller.subject)
     request.state.caller = caller
     return caller
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -30,6 +31,13 @@ class HttpSettings(BaseModel):
     jwks_url: str | None = Field(
         default=None, description="Where the issuer's keys are read; default: issuer + /.well-known/jwks.json"
     )
+    issuer_plaintext: bool = Field(
+        default=False, description="Allow reading the issuer's keys without TLS from another host than loopback"
+    )
+    caller_rate: float = Field(
+        default=100.0, ge=0, description="Requests a second that one caller (token subject) may make; 0: no limit"
+    )
+    caller_burst: int = Field(default=600, ge=1, description="Requests that one caller may make at once")
     max_body_bytes: int = Field(default=1 << 20, ge=1024, description="Largest request body accepted, in bytes")
     drain_seconds: int = Field(default=5, ge=0, le=60, description="Time open requests get to finish on shutdown")
     tls_certificate: Path | None = Field(default=None, description="PEM file of the certificate chain; needs tls_key")
@@ -49,6 +57,16 @@ class HttpSettings(BaseModel):
         if self.tls_certificate is None and not self.plaintext_outside_loopback and not is_loopback(self.host):
             raise ValueError(
                 "host is not loopback: give tls_certificate and tls_key, or set plaintext_outside_loopback=true"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _keys_by_tls(self) -> Self:
+        """Whoever stands between could hand out keys of their own, and be anyone."""
+        where = urlsplit(self.keys_url)
+        if where.scheme != "https" and not self.issuer_plaintext and not is_loopback(where.hostname or ""):
+            raise ValueError(
+                "issuer (or jwks_url) is neither https nor on loopback: use https, or issuer_plaintext=true"
             )
         return self
 

@@ -70,14 +70,18 @@ class Database:
 
 async def open_database(service: str, settings: PostgresSettings) -> Database:
     """Connects with search_path set to the service's schema. A server that says it is still starting (it recovers from
-    a crash) is waited for. Raises OSError or asyncpg.PostgresError if it can't connect.
+    a crash) is waited for, and a little also one that is not there. Raises OSError or asyncpg.PostgresError if it can't
+    connect.
     """
-    deadline = time.monotonic() + RECOVERY_S
+    began = time.monotonic()
     while True:
         try:
             return Database(service, await _open_pool(service, settings))
         except asyncpg.CannotConnectNowError:
-            if time.monotonic() > deadline:
+            if time.monotonic() > began + RECOVERY_S:
+                raise
+        except (OSError, asyncpg.TooManyConnectionsError):
+            if time.monotonic() > began + settings.start_patience_s:
                 raise
         await asyncio.sleep(RECOVERY_LOOK_S)
 

@@ -18,6 +18,9 @@ class PostgresSettings(BaseModel):
     pool_min: int = Field(default=2, ge=1, description="Connections kept open.")
     pool_max: int = Field(default=8, ge=2, description="Connections at most: the true limit of what happens at once.")
     statement_timeout_s: float = Field(default=30.0, gt=0, description="Seconds after which a statement is ended.")
+    start_patience_s: float = Field(
+        default=10.0, ge=0, description="Seconds that a server which can't be reached is waited for at the start."
+    )
     tls: bool = Field(default=False, description="Require TLS; must be set where PostgreSQL is not on loopback.")
     plaintext_outside_loopback: bool = Field(
         default=False, description="Allow a connection without TLS to another host than loopback (a private network)."

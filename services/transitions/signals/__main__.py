@@ -10,14 +10,14 @@ from services.transitions.signals.app import build
 from services.transitions.signals.settings import Settings
 from services.transitions.signals.thresholds import Thresholds, WrongThresholdsError, read_thresholds
 from shared import telemetry
-from shared.http import read_settings, serve
+from shared.http import built, read_settings, serve
 from shared.telemetry import log
 
 EXIT_WRONG_SETTINGS = 2
 
 
 async def run(settings: Settings, limits: Thresholds) -> None:
-    signals = await build(settings, limits)
+    signals = await built("signals", build(settings, limits), {})
     try:
         await serve(signals.app, settings.http, *signals.background)
     finally:

@@ -247,6 +247,16 @@ async def test_a_form_must_be_ours(console: Console) -> None:
     assert "Not done: transitions does not answer" in back.text
 
 
+async def test_only_our_own_page_signs_somebody_out(console: Console) -> None:
+    forged = await act(console, "/logout", Role.OPS, "forged")
+    elsewhere = await act(console, "/logout", Role.OPS, None, site="cross-site")
+    assert [answer.status for answer in (forged, elsewhere)] == [403, 403]
+    assert not [answer for answer in (forged, elsewhere) if "set-cookie" in answer.headers]
+    done = await act(console, "/logout", Role.OPS, None)
+    assert (done.status, done.headers["location"]) == (303, "/login")
+    assert f'{SESSION_COOKIE}=""' in done.headers["set-cookie"]
+
+
 async def test_only_an_admin_has_everything_told_again(console: Console) -> None:
     await a_discharge(console, Story())
     await console.database.pool.execute(

@@ -38,6 +38,17 @@ async def test_a_route_lets_in_whom_it_names(tokens: Tokens) -> None:
         assert (await client.ask("GET", "/door")).status == 200
 
 
+async def test_a_caller_who_asks_too_often_is_told_when_to_come_back_and_others_are_let_in(tokens: Tokens) -> None:
+    async with service(tokens, [ward()], caller_rate=0.01, caller_burst=3) as client:
+        answers = [await client.ask("GET", "/beds", Role.CARE_MANAGER) for _ in range(4)]
+        assert [answer.status for answer in answers] == [200, 200, 200, 429]
+        assert answers[-1].headers["content-type"] == "application/problem+json"
+        assert answers[-1].body["type"] == "urn:handoff:problem:too-many-requests"
+        assert 0 < int(answers[-1].headers["retry-after"]) <= 100
+        assert (await client.ask("GET", "/beds", Role.OPS)).status == 200
+        assert (await client.ask("GET", "/door")).status == 200
+
+
 async def test_refusals_are_problem_documents(tokens: Tokens) -> None:
     async with service(tokens, [ward()]) as client:
         missing = await client.ask("GET", "/beds")

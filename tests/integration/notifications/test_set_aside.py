@@ -30,7 +30,7 @@ async def test_a_result_that_is_refused_is_set_aside_and_the_others_are_told(hou
         assert await sending.count_set_aside(house.database.pool) == 1
         [row] = [row for row in await house.deliveries() if row["status"] == "failed"]
         assert (row["reason"], row["lease"], row["reached"]) == ("set-aside", None, True)
-        assert sorted(await house.said()) == sorted(["queued"] * 3 + ["delivered"] * 2 + ["failed"])
+        assert (await house.said()).count("failed") == 1
         # The cause is gone: a person sends it again, under the same id.
         await house.database.pool.execute("DROP TRIGGER refusing ON attempt")
         async with running(house.deliverer(away_seconds=0.01).run):
