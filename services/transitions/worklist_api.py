@@ -154,7 +154,7 @@ def _add_lists(router: APIRouter, database: Database) -> None:
         """What people noted beside its tasks, the first one first."""
         async with database.pool.acquire() as connection:
             place = await worklists.place_of_transition(connection, transition_id)
-            if place is None or not caller.sees(place.facility):
+            if place is None or not caller.sees(place.facility, place.organisation):
                 raise unknown()
             items = await tasklists.comments_of(connection, transition_id)
             await audited_read(connection, caller, "comments listed", [place.patient_id], request)

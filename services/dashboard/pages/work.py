@@ -122,7 +122,9 @@ async def preview_page(request: Request, caller: Carer, wanted: WantedForm) -> R
     except Problem as problem:
         return back_to(request, wanted.here, "bad", refusal(problem))
     async with console_of(request).database.pool.acquire() as connection:
-        rows = await board.tasks_named(connection, [UUID(item["id"]) for item in told["items"]])
+        # What transitions does not know for this caller is not named here either.
+        known = [UUID(item["id"]) for item in told["items"] if item["outcome"] != "unknown"]
+        rows = await board.tasks_named(connection, known)
         who = await shown_to(connection, request, caller, "worklist", (row["patient_id"] for row in rows.values()))
     lines = [_foreseen(item, rows.get(UUID(item["id"])), who) for item in told["items"]]
     return await render(request, "work-preview.html", caller, lines=lines, told=told, deed=deed, wanted=wanted)

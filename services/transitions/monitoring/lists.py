@@ -22,6 +22,8 @@ CROSS JOIN LATERAL (
 ) r
 WHERE m.ended_at IS NULL AND (cardinality($1::text[]) = 0 OR m.facility = ANY ($1))
   AND ($2::timestamptz IS NULL OR (m.since, m.id) < ($2, $3))
+  AND ($5::text IS NULL OR EXISTS (
+    SELECT FROM transition t WHERE t.id = m.transition_id AND t.body ->> 'pcp_organisation' = $5))
 ORDER BY m.since DESC, m.id DESC LIMIT $4
 """
 STANDING = "SELECT id FROM monitoring WHERE transition_id = $1 AND ended_at IS NULL"
@@ -36,11 +38,17 @@ SELECT signal, at, value, quality, said, unit FROM (
 
 
 async def watched(
-    connection: "Connection", facilities: Collection[str], before: tuple[datetime, UUID] | None, limit: int
+    connection: "Connection",
+    facilities: Collection[str],
+    organisation: str | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
 ) -> list[Mapping[str, Any]]:
-    """Who is watched, the last begun first, with how many alerts wait for an answer and how severe the worst is."""
+    """Who is watched, the last begun first, with how many alerts wait for an answer and how severe the worst is.
+    `facilities` (empty: all) and `organisation` are what the caller is bound to.
+    """
     at, last = before or (None, None)
-    return [dict(row) for row in await connection.fetch(WATCHED, list(facilities), at, last, limit)]
+    return [dict(row) for row in await connection.fetch(WATCHED, list(facilities), at, last, limit, organisation)]
 
 
 async def standing(connection: "Connection", transition_id: UUID) -> UUID | None:

@@ -32,7 +32,7 @@ def showing_router(database: Database, rules: MonitoringRules) -> APIRouter:
         """Who is watched, the last begun first, with the alerts that wait for an answer."""
         facilities, place = sorted(caller.facilities), place_in("before", before)
         async with database.pool.acquire() as connection:
-            items = await lists.watched(connection, facilities, place, limit)
+            items = await lists.watched(connection, facilities, caller.organisation, place, limit)
             await audited_read(connection, caller, "watched listed", [i["patient_id"] for i in items], request)
         last = items[-1] if len(items) == limit else None
         shown = [{**item, "worst": Severity(item["worst"]).name.lower()} for item in items]
@@ -45,7 +45,8 @@ def showing_router(database: Database, rules: MonitoringRules) -> APIRouter:
         """
         async with database.pool.acquire() as connection:
             row = await transition_of(connection, transition_id)
-            if row is None or not caller.sees(orjson.loads(row["body"])["facility"]["code"]):
+            told = orjson.loads(row["body"]) if row else {}
+            if row is None or not caller.sees(told["facility"]["code"], told.get("pcp_organisation")):
                 raise unknown()
             shown = await _shown(connection, rules, transition_id, timedelta(days=days))
             await audited_read(connection, caller, "monitoring opened", [row["patient_id"]], request)
@@ -66,7 +67,7 @@ async def _shown(
     if not loaded:
         return {"monitoring": None, "signals": {}, "readings": [], "alerts": []}
     one = loaded[0]
-    wanted: tuple[Any, ...] = (one.patient_id, [], False, int(Severity.INFORMATION), None, None, ALERTS_SHOWN)
+    wanted: tuple[Any, ...] = (one.patient_id, [], None, False, int(Severity.INFORMATION), None, None, ALERTS_SHOWN)
     alerts = await store.listed(connection, *wanted)
     return {
         "monitoring": {

@@ -54,6 +54,7 @@ class Asking(StrictModel):
             organisation=self.organisation,
             protocol=self.protocol,
             facilities=tuple(sorted(caller.facilities)),
+            bound_to=caller.organisation,
         )
 
 

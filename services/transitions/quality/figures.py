@@ -55,8 +55,8 @@ IS: Mapping[Status, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Which outcomes: counted on a local day from `since` to before `until`. `facilities`: those the caller may see
-    (empty: all). `none` as organisation or protocol asks for those without one.
+    """Which outcomes: counted on a local day from `since` to before `until`. `facilities` (empty: all) and `bound_to`
+    are what the caller is bound to. `none` as organisation or protocol asks for those without one.
     """
 
     since: date
@@ -66,6 +66,7 @@ class Wanted:
     organisation: str | None = None
     protocol: str | None = None
     facilities: tuple[str, ...] = ()
+    bound_to: str | None = None
     status: Status | None = None
     before: tuple[datetime, UUID] | None = None
     limit: int = 50
@@ -113,6 +114,8 @@ def _where(wanted: Wanted, given: list[Any]) -> str:
         said.append(f"o.facility = {put(wanted.facility)}")
     if wanted.facilities:
         said.append(f"o.facility = ANY ({put(list(wanted.facilities))}::text[])")
+    if wanted.bound_to is not None:
+        said.append(f"o.organisation = {put(wanted.bound_to)}")
     if wanted.organisation is not None:
         absent = wanted.organisation == NONE
         said.append("o.organisation IS NULL" if absent else f"o.organisation = {put(wanted.organisation)}")

@@ -153,7 +153,7 @@ def _add_lists(router: APIRouter, database: Database) -> None:
         """
         facilities, place = tuple(sorted(caller.facilities)), place_in("before", before)
         async with database.pool.acquire() as connection:
-            items = await lists.unmatched(connection, facilities, place, limit)
+            items = await lists.unmatched(connection, facilities, caller.organisation, place, limit)
             await audited_read(connection, caller, "unmatched listed", [i["patient_id"] for i in items], request)
         last = items[-1] if len(items) == limit else None
         return {"items": items, "next": f"{last['at'].isoformat()}_{last['event_id']}" if last else None}

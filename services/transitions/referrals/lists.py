@@ -37,6 +37,8 @@ SELECT event_id, patient_id, at, type, body #>> '{facility,code}' AS facility,
 FROM referral_unmatched
 WHERE (cardinality($1::text[]) = 0 OR body #>> '{facility,code}' = ANY ($1))
   AND ($2::timestamptz IS NULL OR (at, event_id) < ($2, $3))
+  AND ($5::text IS NULL OR EXISTS (
+    SELECT FROM transition t WHERE t.patient_id = referral_unmatched.patient_id AND t.body ->> 'pcp_organisation' = $5))
 ORDER BY at DESC, event_id DESC LIMIT $4
 """
 
@@ -99,8 +101,14 @@ async def timers(connection: "Connection", referral_id: UUID) -> list[tuple[UUID
 
 
 async def unmatched(
-    connection: "Connection", facilities: tuple[str, ...], before: tuple[datetime, UUID] | None, limit: int
+    connection: "Connection",
+    facilities: tuple[str, ...],
+    organisation: str | None,
+    before: tuple[datetime, UUID] | None,
+    limit: int,
 ) -> list[Mapping[str, Any]]:
-    """Appointments, documents and results whose order nobody has heard of, newest first."""
+    """Appointments, documents and results whose order nobody has heard of, newest first. `facilities` (empty: all) and
+    `organisation` are what the caller is bound to.
+    """
     at, last = before or (None, None)
-    return [dict(row) for row in await connection.fetch(UNMATCHED, list(facilities), at, last, limit)]
+    return [dict(row) for row in await connection.fetch(UNMATCHED, list(facilities), at, last, limit, organisation)]
