@@ -87,7 +87,7 @@ async def main() -> int:
     organisations = listening_organisations(roster_file())
     for topic in await create_topics(settings.kafka, organisations, settings.replication):
         print(f"topic {topic}")
-    await provision(settings.kafka, organisations)
+    await provision(settings.kafka, organisations, settings.replication)
     return 0
 
 

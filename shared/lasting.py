@@ -1,13 +1,26 @@
 """Loops that last as long as their process: one ends when it is told to, surely, and never unseen by itself."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
+from contextlib import suppress
+from typing import Any
 
 AGAIN_S = 1.0
 
 
 class EndedByItselfError(RuntimeError):
     """A loop ended that nobody had told to end."""
+
+
+async def end(tasks: Collection[asyncio.Task[Any]], again_s: float = AGAIN_S) -> None:
+    """Cancels these until all have ended: a database or broker that goes away meanwhile turns a cancellation into an
+    error of its own, and the work goes on. Whoever cancels this waits as long: it is what is being done.
+    """
+    while going_on := [task for task in tasks if not task.done()]:
+        for task in going_on:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait(going_on, timeout=again_s)
 
 
 async def lasting(work: Awaitable[None], again_s: float = AGAIN_S) -> None:

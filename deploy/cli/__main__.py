@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from deploy.cli import access, feed, parked, protocol, reading, retelling, running, sending, simulating
+from deploy.cli import access, feed, keeping, parked, protocol, reading, retelling, running, sending, simulating
 from deploy.cli.output import fail
 from deploy.local.apache import ApacheKafkaError
 from deploy.local.broker import BrokerError
@@ -22,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for group in (running, sending, simulating, reading, retelling, access):
+for group in (running, keeping, sending, simulating, reading, retelling, access):
     group.register(app)
 app.add_typer(parked.app, name="parked")
 app.add_typer(protocol.app, name="protocol")

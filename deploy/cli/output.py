@@ -14,6 +14,7 @@ errors = Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 NOTHING_RUNS = 3
+WRONG_SETTINGS = 2
 
 
 def fail(line: str, code: int = 1) -> NoReturn:

@@ -18,9 +18,11 @@ ALLOW = 3
 NO_RULES = "everyone (this broker has no access control)"
 
 
-async def provision(kafka: KafkaSettings, organisations: Sequence[str]) -> list[dict[str, Any]]:
-    """Create what is missing and say who may read it. Raises KafkaError when the broker refuses a rule."""
-    created = set(await create_topics(kafka, organisations))
+async def provision(kafka: KafkaSettings, organisations: Sequence[str], replication: int = 1) -> list[dict[str, Any]]:
+    """Create what is missing, with so many copies of each partition, and say who may read it. Raises KafkaError when
+    the broker refuses a rule.
+    """
+    created = set(await create_topics(kafka, organisations, replication))
     client = AIOKafkaClient(**kafka.client_arguments())
     await client.bootstrap()
     try:

@@ -78,9 +78,12 @@ def provision(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Topics of the contract and of provider organisations, each readable by that organisation alone."""
+    """Topics of the contract and of provider organisations, each readable by that organisation alone; with
+    HANDOFF_REPLICATION copies of each partition. Topics that are there already stay as they are.
+    """
     wanted = organisations or listening_organisations(roster_file())
-    rows = stack.run(provisioning.provision(stack.find().kafka, wanted))
+    found = stack.find()
+    rows = stack.run(provisioning.provision(found.kafka, wanted, found.replication))
     listing(rows, ["topic", "created", "readable_by"], as_json=as_json, empty="no organisation wants a topic")
 
 

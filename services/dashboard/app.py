@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 import aiohttp
@@ -33,11 +32,11 @@ from services.dashboard.session import SESSION_COOKIE, session_router
 from services.dashboard.settings import Settings
 from shared.http import create_app, operations_router
 from shared.kafka import Consumer, Relay
+from shared.lasting import end
 from shared.postgres import Database, open_database
 from shared.retention import Forgetting
 
 SERVICE = "dashboard"
-CANCEL_AGAIN_S = 1.0
 # Small batches begin no closer together: a page is told of changes no more often anyway.
 GATHER_S = 0.25
 PAGES = (board, work, transition, feeds, connect, pipeline, deliveries, messages, held, identity, quality)
@@ -115,12 +114,4 @@ async def consume_anew_when_told(consumer: Consumer, restart: asyncio.Event) -> 
                 return consuming.result()
         finally:
             told.cancel()
-            await _end(consuming)
-
-
-async def _end(consuming: asyncio.Task[None]) -> None:
-    """Cancels until it ends: a database or broker that goes away meanwhile may swallow a cancellation."""
-    while not consuming.done():
-        consuming.cancel()
-        with suppress(asyncio.CancelledError):  # told to end once more: it is what we are doing
-            await asyncio.wait({consuming}, timeout=CANCEL_AGAIN_S)
+            await end([consuming])

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from shared.http.policy import guarded_routes
 from shared.http.settings import HttpSettings
-from shared.lasting import EndedByItselfError, lasting
+from shared.lasting import EndedByItselfError, end, lasting
 from shared.telemetry import log
 
 BACKLOG = 2048
@@ -107,15 +107,9 @@ async def _run(task: Background, stopping: asyncio.Event, patience: float) -> No
 async def _stop_when_told(
     stopping: asyncio.Event, server: uvicorn.Server, work: list[asyncio.Task[None]], patience: float
 ) -> None:
-    """Cancels the work, and again what goes on: a database that goes away meanwhile may swallow a cancellation, when
-    giving back its connection fails with an error of its own.
-    """
     await stopping.wait()
     server.should_exit = True
-    while going_on := [task for task in work if not task.done()]:
-        for task in going_on:
-            task.cancel()
-        await asyncio.wait(going_on, timeout=max(patience, 1.0))
+    await end(work, max(patience, 1.0))
 
 
 def _config(app: FastAPI, settings: HttpSettings) -> uvicorn.Config:

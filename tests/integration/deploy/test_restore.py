@@ -1,14 +1,15 @@
 """docs/runbooks/backup-and-restore.md, carried out on real processes."""
 
+import asyncio
 import os
-import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from deploy.cli.sending import sampled
-from deploy.local.postgres import DATABASE, EmbeddedPostgres
-from deploy.local.settings import SERVICES
+from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.settings import SERVICES, StackSettings
 from deploy.local.supervisor import Stack
 from tests.integration.deploy.test_stack import effects_of
 from tests.support.stack import Heard, StackDriver, running_stack, stack_settings
@@ -16,14 +17,17 @@ from tests.support.stack import Heard, StackDriver, running_stack, stack_setting
 EVERYONE = {"intake", "transitions", "careplan"}
 
 
-def pg(server: EmbeddedPostgres, program: str, *options: str) -> None:
-    """One of PostgreSQL's own programs, as the runbook calls it."""
-    where = ["--host=127.0.0.1", f"--port={server.port}", "--username=postgres"]
-    environment = {**os.environ, "PGPASSWORD": server.keys.password("postgres")}
-    done = subprocess.run(
-        [str(server.bin / program), *where, *options], env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
+async def handoff(settings: StackSettings, *words: str) -> str:
+    """A command of the runbook, as its reader types it; what it said on stderr when it was refused."""
+    known = {"HANDOFF_RUN_FOLDER": settings.run_folder, "HANDOFF_POSTGRES_PORT": settings.postgres_port}
+    done = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "deploy.cli", *words,
+        env={**os.environ, **{name: str(value) for name, value in known.items()}},
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    said, refused = await done.communicate()
+    assert done.returncode == 0 or refused, said
+    return refused.decode()
 
 
 async def tell(driver: StackDriver, stay: list[bytes]) -> None:
@@ -43,15 +47,14 @@ async def test_what_was_lost_with_the_disk_comes_back_from_backup_and_hospital(t
     await stack.start()
     driver = StackDriver(stack, heard)
     await tell(driver, kept)
-    pg(stack.server, "pg_dump", "--format=custom", f"--file={dump}", DATABASE)
+    assert not await handoff(settings, "backup", str(dump))
+    assert "already runs" in await handoff(settings, "restore", "--yes", str(dump))
     await tell(driver, lost)
     await driver.connection.close()
     await stack.stop()
 
-    server = EmbeddedPostgres(settings.run_folder, settings.postgres_port, durable=False)
-    await server.start()
-    pg(server, "pg_restore", "--clean", "--if-exists", "--create", "--dbname=postgres", str(dump))
-    await server.stop()
+    assert "no stack runs" in await handoff(settings, "backup", str(dump))
+    assert not await handoff(settings, "restore", "--yes", str(dump))
 
     async with running_stack(settings) as again, again.operations() as operations:
         for service in SERVICES:
