@@ -11,8 +11,9 @@ from deploy.cli import stack
 from deploy.cli.output import console, fail
 from deploy.local import instance
 from deploy.local.instance import RunningInstance
+from deploy.local.keys import SUPERUSER
 from deploy.local.pginstall import programs
-from deploy.local.postgres import DATABASE, SUPERUSER, EmbeddedPostgres
+from deploy.local.postgres import DATABASE, EmbeddedPostgres
 from deploy.local.settings import StackSettings
 from shared.http import read_settings
 
@@ -42,7 +43,7 @@ def restore(
     file: Annotated[Path, typer.Argument(help="What `handoff backup` wrote.", exists=True, dir_okay=False)],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Puts a backup in the place of the data, while the stack is down. `handoff up` and `handoff epoch raise` follow."""
+    """Puts a backup in the place of the data, while the stack is down. Then `handoff up`, and `handoff epoch raise`."""
     settings = read_settings(StackSettings)
     here = RunningInstance(settings.run_folder)
     here.claim()

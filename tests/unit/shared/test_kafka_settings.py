@@ -12,8 +12,8 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 from services.transitions.signals.listening import credentials
 from shared.kafka import KafkaSettings
 
-SASL = {"sasl_username": "careplan", "sasl_password": "secret"}
-SAID = {
+SASL: dict[str, Any] = {"sasl_username": "careplan", "sasl_password": "secret"}
+SAID: dict[str, dict[str, Any]] = {
     "PLAINTEXT": {"bootstrap": "127.0.0.1:9092"},
     "SSL": {"bootstrap": "kafka.example:9093"},
     "SASL_PLAINTEXT": {"bootstrap": "10.0.0.5:9092", "plaintext_outside_loopback": True, **SASL},
