@@ -19,7 +19,7 @@ ENDED: Mapping[str, str] = {
         AND NOT EXISTS (
             SELECT FROM alert a WHERE a.patient_id = r.patient_id AND a.reading_id = r.id
               AND a.acknowledged_at IS NULL AND a.withdrawn_at IS NULL)""",
-    "laboratory": f"r.at < $1 AND {NOT_RUNNING}",
+    "signal": "r.cleared_at < $1",
     # An event's id says when it was heard of; the deed itself may be older.
     "referral_unmatched": "r.at < $1 AND coalesce(uuid_extract_timestamp(r.event_id), r.at) < $1",
 }
