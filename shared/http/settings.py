@@ -35,9 +35,9 @@ class HttpSettings(BaseModel):
         default=False, description="Allow reading the issuer's keys without TLS from another host than loopback"
     )
     caller_rate: float = Field(
-        default=100.0, ge=0, description="Requests a second that one caller (token subject) may make; 0: no limit"
+        default=300.0, ge=0, description="Requests a second that one caller (token subject) may make; 0: no limit"
     )
-    caller_burst: int = Field(default=600, ge=1, description="Requests that one caller may make at once")
+    caller_burst: int = Field(default=2000, ge=1, description="Requests that one caller may make at once")
     max_body_bytes: int = Field(default=1 << 20, ge=1024, description="Largest request body accepted, in bytes")
     drain_seconds: int = Field(default=5, ge=0, le=60, description="Time open requests get to finish on shutdown")
     tls_certificate: Path | None = Field(default=None, description="PEM file of the certificate chain; needs tls_key")
