@@ -1,6 +1,9 @@
 """The services' operations routes, as the supervisor and the `handoff` command call them."""
 
+import asyncio
 from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 
@@ -8,6 +11,8 @@ import aiohttp
 
 TIMEOUT = aiohttp.ClientTimeout(total=30, connect=3)
 UPLOAD_TIMEOUT = aiohttp.ClientTimeout(total=600, connect=3)
+TRIES = 5
+LONGEST_WAIT_S = 10.0
 
 
 class CallFailedError(Exception):
@@ -16,6 +21,13 @@ class CallFailedError(Exception):
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+@dataclass(frozen=True, slots=True)
+class TooOften:
+    """The service asks to be asked again after so many seconds."""
+
+    wait_s: float
 
 
 class Operations:
@@ -68,11 +80,22 @@ class Operations:
         return await self._request(method, f"{self.urls[service]}{path}", service, headers=headers, **options)
 
     async def _request(self, method: str, url: str, service: str, **options: Any) -> Any:
+        for _ in range(1 if "data" in options else TRIES):  # a form is read once
+            answer = await self._answer(method, url, service, **options)
+            if not isinstance(answer, TooOften):
+                return answer
+            await asyncio.sleep(answer.wait_s)
+        raise CallFailedError(f"{service}: too many requests", HTTPStatus.TOO_MANY_REQUESTS)
+
+    async def _answer(self, method: str, url: str, service: str, **options: Any) -> Any:
         if self._session is None:
             raise RuntimeError("use `async with Operations(...)`")
         try:
             async with self._session.request(method, url, **options) as response:
                 text = await response.text()
+                wait = response.headers.get("Retry-After", "")
+                if response.status == HTTPStatus.TOO_MANY_REQUESTS and wait.isdecimal():
+                    return TooOften(min(float(wait), LONGEST_WAIT_S))
                 if response.status >= 400:  # noqa: PLR2004  (HTTP's own boundary)
                     raise CallFailedError(f"{service}: {await _problem(response, text)}", response.status)
                 return await response.json() if text else None
