@@ -97,7 +97,7 @@ async def measure_page(request: Request, caller: Looker, measure_id: Measure) ->
 
 async def _frame(request: Request, caller: Caller, chosen: dict[str, str]) -> dict[str, Any]:
     async with console_of(request).database.pool.acquire() as connection:
-        facilities = await board.facilities(connection, tuple(sorted(caller.facilities)) or None)
+        facilities = await board.facilities(connection, sorted(caller.facilities) or None, caller.organisation)
         now = await board.clock(connection)
     kept = f"?{urlencode(chosen)}" if chosen else ""
     return {
