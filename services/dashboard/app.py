@@ -19,8 +19,11 @@ from services.dashboard.pages import (
     held,
     identity,
     messages,
+    monitoring,
+    notices,
     pipeline,
     quality,
+    referrals,
     transition,
     work,
 )
@@ -39,7 +42,10 @@ from shared.retention import Forgetting
 SERVICE = "dashboard"
 # Small batches begin no closer together: a page is told of changes no more often anyway.
 GATHER_S = 0.25
-PAGES = (board, work, transition, feeds, connect, pipeline, deliveries, messages, held, identity, quality)
+PAGES = (
+    *(board, work, transition, referrals, monitoring, notices, quality),
+    *(feeds, connect, pipeline, deliveries, messages, held, identity),
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,9 +36,13 @@ LOOKERS = 2000
 CARE = (Role.CARE_MANAGER,)
 OPS = (Role.OPS, Role.AUDITOR)
 PIPELINE = (*OPS, Role.INTEGRATION)
+PROVIDER = (Role.PROVIDER,)
 NAVIGATION: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("/", "Board", (*CARE, *OPS)),
     ("/work", "My work", CARE),
+    ("/notices", "Notices", PROVIDER),
+    ("/referrals", "Referrals", (*CARE, *PROVIDER, Role.AUDITOR)),
+    ("/monitoring", "Monitoring", (*CARE, Role.AUDITOR)),
     ("/feeds", "Feeds", PIPELINE),
     ("/connect", "Connect a feed", (Role.INTEGRATION,)),
     ("/pipeline", "Pipeline", OPS),

@@ -89,7 +89,7 @@ def test_everyone_has_a_first_page_or_none() -> None:
     homes = {role: home_of(caller(role)) for role in Role}
     assert homes[Role.INTEGRATION] == "/feeds"
     assert homes[Role.OPS] == homes[Role.CARE_MANAGER] == homes[Role.AUDITOR] == homes[Role.ADMIN] == "/"
-    assert homes[Role.PROVIDER] == "/login"
+    assert homes[Role.PROVIDER] == "/notices"
 
 
 def test_hops_say_what_is_slow_and_what_waits_for_a_person() -> None:
