@@ -108,6 +108,8 @@ class Chart:
     standings: Standings = field(default_factory=Standings)
     renamed: dict[Identifier, Identifier] = field(default_factory=dict)
     """Visits that go on under another number."""
+    ways: frozenset[tuple[str, str]] = frozenset()
+    """Patients, and those to whom stays of theirs were moved; known only for messages that are read once more."""
 
     @property
     def has_redirected(self) -> bool:
@@ -133,7 +135,8 @@ class Chart:
                 identity = StayIdentity(uuid7(), visit, arrival.feed.name, place)
                 stay = self.stays[visit] = Stay(identity, patient_id)
             effect.encounter_id = stay.identity.id
-            effect.drafts += _tell(stay, patient, arrival, adt, adt.fact)
+            whose = self.patients.setdefault(stay.patient_id, Patient(stay.patient_id))
+            effect.drafts += _tell(stay, whose, arrival, adt, adt.fact)
         elif stay:
             effect.encounter_id = stay.identity.id
         for statement in adt.statements:
@@ -161,10 +164,14 @@ class Chart:
         visit = self.visit_of(adt)
         return self.stays.get(visit) if visit else None
 
+    def _was_moved(self, stay: Stay, patient_id: str) -> bool:
+        """Whether the visit was that patient's, before moves took it to whose it is now."""
+        return (patient_id, stay.patient_id) in self.ways and stay.patient_id in self.surviving
+
     def objection(self, arrival: Arrival, adt: AdtMessage, patient_id: str) -> Verdict | None:
         """Which of two patients a visit or a thing belongs to, only the sender can tell: nobody is told anything."""
         stay = self.stay_of(adt)
-        if stay and stay.patient_id != patient_id:
+        if stay and stay.patient_id != patient_id and not self._was_moved(stay, patient_id):
             return Verdict(Outcome.HELD, reason=Reason.VISIT_OF_ANOTHER_PATIENT)
         if adt.statements and self.standings.is_of_another(arrival.feed_name, patient_id, adt.statements):
             return Verdict(Outcome.HELD, reason=Reason.STATED_OF_ANOTHER_PATIENT)

@@ -14,7 +14,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.intake import group_store, renumbering, solitary, standing_store, store
+from services.intake import group_store, move_store, renumbering, solitary, standing_store, store
 from services.intake.arrival import Arrival
 from services.intake.chart import Effect, Stay
 from services.intake.group_store import Patients
@@ -149,7 +149,12 @@ class Committer:
             )
             learned = await store.identify(tx.connection, proposals) if proposals else {}
             records |= learned
-            opened = await store.open_group(tx.connection, sorted(_subjects(group, records)), group)
+            named = _subjects(group, records)
+            again = [adt.visit for arrival in group if arrival.is_replay and (adt := arrival.adt) and adt.visit]
+            whose = await move_store.owners(tx.connection, again) if again else set()
+            opened = await store.open_group(tx.connection, sorted(named | whose), group)
+            if again:
+                opened.chart.ways = await move_store.ways(tx.connection, sorted(named))
             effects, ready, busy = _sort_out(group, records, opened)
             await renumbering.follow(tx, opened.chart)
             await _load_older_facts(tx.connection, ready, opened)

@@ -34,12 +34,6 @@ HELD_COUNTS = """
 SELECT reason, feed, count(*) AS count, min(received_at) AS oldest
 FROM message WHERE outcome = 'held' GROUP BY reason, feed ORDER BY count DESC, reason, feed
 """
-# A merge moves the visit to the survivor: then it is the same patient's.
-SET_FREE = """
-SELECT m.id FROM message m JOIN encounter e ON e.id = m.encounter_id LEFT JOIN patient_key k ON k.id = m.patient_id
-WHERE m.outcome = 'held' AND m.reason = 'visit-of-another-patient' AND e.patient_id = coalesce(k.survivor, m.patient_id)
-ORDER BY m.id LIMIT $1
-"""
 RECORDS_OF = """
 WITH survivor AS (
     SELECT coalesce(k.survivor, p.id) AS id
@@ -77,11 +71,6 @@ async def records_of_all(connection: "Connection", patient_ids: Sequence[str]) -
 async def held_counts(connection: "Connection") -> list[dict[str, Any]]:
     """Held messages by reason and feed, the most frequent first."""
     return [dict(row) for row in await connection.fetch(HELD_COUNTS)]
-
-
-async def set_free_by_merges(connection: "Connection", limit: int) -> list[UUID]:
-    """Messages that were held because their visit was another patient's, who is the same one now; oldest first."""
-    return [row["id"] for row in await connection.fetch(SET_FREE, limit)]
 
 
 async def find_person(connection: "Connection", value: str) -> list[str]:

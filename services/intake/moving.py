@@ -1,12 +1,17 @@
-"""Moves (A43, A44, A45) and account numbers (A41, A49). A move re-parents stays; whose they were lives on."""
+"""Moves (A43, A44, A45) and account numbers (A41, A49). A move re-parents stays; whose they were lives on.
+
+A move concerns what was there when it was said. It is remembered: stays of which is told only later follow it then, see
+`releasing`.
+"""
 
 from collections.abc import Sequence
 
-from services.intake import describing, solitary_store
+from services.intake import describing, move_store, solitary_store
 from services.intake.announcing import Cause
 from services.intake.arrival import Arrival
 from services.intake.chart import ACCEPTED, Chart, Effect, Patient, Stay, tell_change
 from services.intake.message import AdtMessage, Outcome, Reason, Verdict
+from services.intake.triggers import MOVES
 from shared.events import Draft
 from shared.events.encounters import EncounterMoved
 from shared.postgres import Transaction
@@ -18,9 +23,12 @@ async def move(tx: Transaction, chart: Chart, arrival: Arrival, adt: AdtMessage,
     """All stays of MRG-1 (A43), those of its account MRG-3 (A44), or its visit MRG-5 (A45) become PID-3's."""
     target, source = (chart.surviving[record] for record in records)
     effect = Effect(arrival, ACCEPTED, target)
+    if source != target:
+        await move_store.remember(tx.connection, arrival.id, adt, records[1], records[0])
     stays = await _stays(tx, adt, source)
-    if any(stay.patient_id not in {target, source} for stay in stays):
-        return Effect(arrival, OF_ANOTHER, target)
+    if disputed := next((stay for stay in stays if stay.patient_id not in {target, source}), None):
+        return Effect(arrival, OF_ANOTHER, target, disputed.identity.id)
+    stays = [stay for stay in stays if _follows(stay, adt)]
     patient = _learn(chart, arrival, adt, effect, target)
     moved = [stay for stay in stays if stay.patient_id == source != target]
     for stay in stays:
@@ -42,7 +50,10 @@ async def change_account(
     effect = Effect(arrival, ACCEPTED, patient_id)
     patient = _learn(chart, arrival, adt, effect, patient_id)
     account = adt.former.account if adt.former else None
+    await move_store.remember(tx.connection, arrival.id, adt, records[0], records[0])
     for stay in await solitary_store.stays_of(tx.connection, patient_id, account):
+        if not _follows(stay, adt):
+            continue
         before = stay.state
         chart.stays[stay.identity.visit] = stay
         _take(arrival, adt, stay)
@@ -58,6 +69,18 @@ async def _stays(tx: Transaction, adt: AdtMessage, source: str) -> list[Stay]:
         return [stay] if stay else []
     account = former.account if former and adt.trigger == "A44" else None
     return await solitary_store.stays_of(tx.connection, source, account)
+
+
+def _follows(stay: Stay, adt: AdtMessage) -> bool:
+    """Whether a move was said after the stay came to its patient: with its last move, else when it was opened. What is
+    said once more has been followed.
+    """
+    if adt.fact is None:
+        return False
+    told = [fact.order for fact in stay.older]
+    moved = [fact.order for fact in stay.older if fact.trigger in MOVES and adt.trigger in MOVES]
+    since = max(moved) if moved else min(told, default=None)
+    return adt.fact.order not in told and (since is None or adt.fact.order > since)
 
 
 def _learn(chart: Chart, arrival: Arrival, adt: AdtMessage, effect: Effect, patient_id: str) -> Patient:

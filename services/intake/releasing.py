@@ -1,13 +1,16 @@
-"""Messages that overtook the merge which explains them: held for a visit of another patient, and applied by themselves
-once the two patients are known to be one.
+"""What overtook what explains it: messages held for a visit of another patient, applied by themselves once merges or
+moves lead from the one patient to the other; and moves that overtook their stays, applied once more to these.
 """
 
 import asyncio
 import time
+from collections.abc import Sequence
+from uuid import UUID
 
-from services.intake import log_store
+from services.intake import move_store
 from services.intake.committing import STORE_AWAY
 from services.intake.correcting import Corrector
+from services.intake.message import Outcome
 from services.intake.receiving import Reception
 from services.intake.replaying import replay
 from shared.http import Problem
@@ -27,6 +30,7 @@ class Release:
         self._database = database
         self._corrector = corrector
         self._reception = reception
+        self._tried: set[move_store.Pending] = set()
 
     async def run(self) -> None:
         while True:
@@ -43,14 +47,29 @@ class Release:
             await asyncio.sleep(max(LOOK_EVERY_S, (time.monotonic() - began) / SHARE))
 
     async def release(self) -> int:
-        """Offers those that a merge has set free, in the order of their arrival; answers how many."""
+        """Offers those that were set free, in the order of their arrival, then the moves that have yet to be followed,
+        in theirs; answers how many.
+        """
         async with self._database.pool.acquire() as connection:
-            ids = await log_store.set_free_by_merges(connection, AT_ONCE)
+            ids = await move_store.set_free(connection, AT_ONCE)
+        await self._offer(ids)
+        async with self._database.pool.acquire() as connection:
+            # Each is tried once: what has no effect now would have none a second later.
+            due = [one for one in await move_store.pending(connection, AT_ONCE) if one not in self._tried]
+        self._tried.update(due)
+        moves = list(dict.fromkeys(one.message_id for one in due))
+        for message_id in moves:
+            await self._offer([message_id])
+        if ids or moves:
+            log.info("messages set free", count=len(ids), moves=len(moves))
+        return len(ids) + len(moves)
+
+    async def _offer(self, ids: Sequence[UUID]) -> None:
         for message in await self._corrector.read(ids):
+            if message.outcome is Outcome.ACCEPTED:
+                await self._reception.offer(message.arrival)
+                continue
             try:
                 await replay(self._database, self._reception, message, BY_ITSELF)
             except Problem:
                 continue  # somebody was quicker
-        if ids:
-            log.info("messages set free by a merge", count=len(ids))
-        return len(ids)
