@@ -7,7 +7,9 @@ from typing import Any, Self
 
 from services.transitions.consumers import handlers
 from services.transitions.editions import register_protocols
+from services.transitions.monitoring.rules import read_rules as read_monitoring
 from services.transitions.protocols import Library, read_protocols
+from services.transitions.quality.measures import read_measures
 from services.transitions.referrals.rules import read_rules
 from services.transitions.timing import Timekeeper
 from shared.events import AnyEvent, Fact, Topic, read_event
@@ -16,7 +18,10 @@ from shared.postgres.outbox import unpack_headers
 from tests.support.databases import Databases
 from tests.unit.transitions import stays
 
+# Read once: no transaction waits for files.
 RULES = read_rules()
+WATCH = read_monitoring()
+MEASURES = read_measures()
 
 
 @dataclass
@@ -35,10 +40,11 @@ class House:
         by_topic: dict[str, list[AnyEvent]] = {}
         for event in events:
             by_topic.setdefault(event.topic, []).append(event)
+        hears = handlers(self.library, RULES, WATCH, MEASURES)
         async with self.database.transaction() as tx:
             await tx.lock({who for event in events for who in (event.subject, *event.fact.concerns())})
             for topic, heard in by_topic.items():
-                await handlers(self.library, RULES)[Topic(topic)](tx, heard)
+                await hears[Topic(topic)](tx, heard)
 
     async def events(self, subject: str | None = None) -> Sequence[AnyEvent]:
         rows = await self.database.pool.fetch(
