@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from services.intake.store import Connection
 
 # A feed is never this late; moves that are older need no looking at.
-REMEMBERED_DAYS = 30
+REMEMBERED_DAYS = 7
 
 REMEMBER = """
 INSERT INTO stay_move (message_id, source, target, account, authority, type, value, said)

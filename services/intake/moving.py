@@ -28,7 +28,7 @@ async def move(tx: Transaction, chart: Chart, arrival: Arrival, adt: AdtMessage,
     stays = await _stays(tx, adt, source)
     if disputed := next((stay for stay in stays if stay.patient_id not in {target, source}), None):
         return Effect(arrival, OF_ANOTHER, target, disputed.identity.id)
-    stays = [stay for stay in stays if _follows(stay, adt)]
+    stays = [stay for stay in stays if concerns(adt, stay)]
     patient = _learn(chart, arrival, adt, effect, target)
     moved = [stay for stay in stays if stay.patient_id == source != target]
     for stay in stays:
@@ -52,7 +52,7 @@ async def change_account(
     account = adt.former.account if adt.former else None
     await move_store.remember(tx.connection, arrival.id, adt, records[0], records[0])
     for stay in await solitary_store.stays_of(tx.connection, patient_id, account):
-        if not _follows(stay, adt):
+        if not concerns(adt, stay):
             continue
         before = stay.state
         chart.stays[stay.identity.visit] = stay
@@ -71,9 +71,9 @@ async def _stays(tx: Transaction, adt: AdtMessage, source: str) -> list[Stay]:
     return await solitary_store.stays_of(tx.connection, source, account)
 
 
-def _follows(stay: Stay, adt: AdtMessage) -> bool:
-    """Whether a move was said after the stay came to its patient: with its last move, else when it was opened. What is
-    said once more has been followed.
+def concerns(adt: AdtMessage, stay: Stay) -> bool:
+    """Whether a move was said after the stay, all of whose facts are loaded, came to its patient: with its last move,
+    else when it was opened. What is said once more has been followed.
     """
     if adt.fact is None:
         return False
