@@ -42,7 +42,7 @@ def test_a_minute_finds_nothing(tmp_path: Path) -> None:
     corpus.mkdir()
     for number, seed in enumerate(SEEDS):
         (corpus / str(number)).write_bytes(seed)
-    options = [f"-max_total_time={SECONDS}", f"-max_len={MOST_BYTES}", "-seed=1", "-timeout=20", "-rss_limit_mb=1024"]
+    options = [f"-max_total_time={SECONDS}", f"-max_len={MOST_BYTES}", "-seed=1", "-timeout=100", "-rss_limit_mb=1024"]
     run = subprocess.run(
         [sys.executable, "-m", "tests.fuzz.coverage", str(corpus), *options, f"-artifact_prefix={tmp_path}/"],
         capture_output=True,
