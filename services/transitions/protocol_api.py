@@ -1,5 +1,6 @@
 """The routes of protocols: which are in force, what a draft would change, and why a task is due when it is."""
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -31,6 +32,7 @@ class DraftedProtocol(StrictModel):
 
 def protocols_router(database: Database, library: Library) -> APIRouter:
     router = APIRouter(tags=["protocols"])
+    one_at_a_time = asyncio.Semaphore(1)
 
     @router.get("/protocols")
     async def protocols(_caller: Designer) -> dict[str, Any]:
@@ -40,12 +42,16 @@ def protocols_router(database: Database, library: Library) -> APIRouter:
 
     @router.post("/protocols/simulate")
     async def simulated(body: DraftedProtocol, _caller: Designer) -> dict[str, Any]:
-        """What the draft would change on the stays recorded here; counts only, nothing is activated or written."""
+        """What the draft would change on the stays recorded here; counts only, nothing is activated or written. One at
+        a time: it takes the service's own processor.
+        """
         try:
             draft = read_draft(body.file, body.text, library)
         except WrongProtocolError as wrong:
             raise Problem(422, "The protocol can't be used", str(wrong), slug="wrong-protocol", field="text") from None
-        async with database.transaction() as tx:
+        if one_at_a_time.locked():
+            raise Problem(429, "Another draft is simulated now", slug="simulating", headers={"Retry-After": "10"})
+        async with one_at_a_time, database.transaction() as tx:
             compared = await simulate(tx.connection, library, draft, days=body.days, now=await tx.now())
         return {"protocol": {"name": draft.name, "version": draft.version}, **compared.told()}
 

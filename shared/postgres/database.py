@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from shared.postgres.settings import PostgresSettings
 from shared.postgres.transaction import Transaction
+from shared.telemetry import describe_error, log
 
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
@@ -73,16 +74,19 @@ async def open_database(service: str, settings: PostgresSettings) -> Database:
     a crash) is waited for, and a little also one that is not there. Raises OSError or asyncpg.PostgresError if it can't
     connect.
     """
-    began = time.monotonic()
+    began, is_told = time.monotonic(), False
     while True:
         try:
             return Database(service, await _open_pool(service, settings))
         except asyncpg.CannotConnectNowError:
             if time.monotonic() > began + RECOVERY_S:
                 raise
-        except (OSError, asyncpg.TooManyConnectionsError):
+        except (OSError, asyncpg.TooManyConnectionsError) as error:
             if time.monotonic() > began + settings.start_patience_s:
                 raise
+            if not is_told:
+                log.warning("database away, waiting", limit=settings.start_patience_s, error=describe_error(error))
+                is_told = True
         await asyncio.sleep(RECOVERY_LOOK_S)
 
 

@@ -42,7 +42,7 @@ class Forgetting:
                 except Exception as error:  # noqa: BLE001  (an hour later it is tried again; a heartbeat is missing)
                     failed = True
                     tell = log.warning if is_transient(error) else log.error
-                    tell("retention failed", table=table, exc_info=error)
+                    tell("retention failed", kind=table, exc_info=error)
             if not failed:
                 WORK_ALIVE.labels("retention").set_to_current_time()
             await asyncio.sleep(self._every_s)
@@ -61,7 +61,7 @@ class Forgetting:
             await asyncio.sleep(BREATH_S)
         if total:
             ROWS_FORGOTTEN.labels(table).inc(total)
-            log.info("old rows forgotten", table=table, count=total)
+            log.info("old rows forgotten", kind=table, count=total)
             async with self._database.transaction() as tx:
                 await store.note(tx.connection, self._database.service, table, f"{total} rows before {before.date()}")
         return total

@@ -100,6 +100,17 @@ async def test_claiming_and_completing_carry_the_version_that_was_seen(house: Ho
     assert await house.count("SELECT count(*) FROM task_timer WHERE task_id::text = $1", task["id"]) == 0
 
 
+async def test_a_key_is_its_callers_own(house: House, client: Client) -> None:
+    await discharged(house)
+    task = (await call_of(client))["task"]
+    key, note = {"idempotency-key": "the same word"}, {"version": task["version"], "text": "rang twice"}
+    for role in (Role.CARE_MANAGER, Role.CARE_MANAGER, Role.ADMIN, Role.ADMIN):
+        path = f"/tasks/{task['id']}/comments"
+        assert (await client.ask("POST", path, role, json=note, headers=key)).status == 201
+    actors = await house.database.pool.fetch("SELECT actor FROM task_comment ORDER BY at")
+    assert [row["actor"] for row in actors] == ["local-care-manager", "local-admin"]
+
+
 async def test_what_a_person_cancelled_stays_cancelled(house: House, client: Client) -> None:
     stay = await discharged(house)
     task = (await call_of(client))["task"]

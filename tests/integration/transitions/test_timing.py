@@ -5,6 +5,7 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
+from prometheus_client import REGISTRY
 
 from services.transitions.timing import tell_due
 from shared.events.transitions import TaskEscalated, TaskOverdue
@@ -16,6 +17,15 @@ LONG_AGO = timedelta(days=10)
 """After ten days the contact and the discharge information are overdue with all their levels, the visit is not."""
 LEVELS = 4 + 3
 UNFIRED = "SELECT count(*) FROM task_timer WHERE fired_at IS NULL AND due_at <= clock_timestamp()"
+
+REFUSING = """
+CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'not this one';
+END $$;
+CREATE TRIGGER refusing BEFORE UPDATE ON task_timer FOR EACH ROW WHEN (NEW.patient_id = 'failing')
+    EXECUTE FUNCTION refuse();
+"""
 
 
 class Killed(BaseException):
@@ -114,6 +124,24 @@ async def test_who_is_busy_is_left_for_the_next_round_and_the_others_are_told(ho
         assert patients == {"idle"}
     await house.timekeeper().work_off()
     assert {f.transition.patient.id for f in await house.facts(TaskOverdue)} == {"idle", "busy"}
+
+
+async def test_what_the_rules_fail_on_is_set_aside_and_the_others_are_told(house: House) -> None:
+    for patient in ("p0", "failing", "p1"):
+        await house.discharge_past_due(patient, LONG_AGO)
+    await house.database.pool.execute(REFUSING)
+    keeper = house.timekeeper()
+    await keeper.work_off()
+    assert {f.transition.patient.id for f in await house.facts(TaskOverdue)} == {"p0", "p1"}
+    assert len(await told(house)) == 2 * LEVELS
+    aside = await house.count(f"SELECT count(DISTINCT task_id) FROM ({UNFIRED.replace('count(*)', 'task_id')}) due")
+    await keeper.work_off()
+    assert REGISTRY.get_sample_value("handoff_timers_set_aside", {"work": "tasks"}) == aside == 2
+    # Mended: a fresh process tells them, late and once.
+    await house.database.pool.execute("DROP TRIGGER refusing ON task_timer")
+    await house.timekeeper().work_off()
+    counted = await told(house)
+    assert (len(counted), set(counted.values())) == (3 * LEVELS, {1})
 
 
 async def test_evidence_and_the_clock_never_both_win(house: House) -> None:
