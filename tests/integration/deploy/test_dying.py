@@ -54,6 +54,7 @@ async def test_a_child_becomes_its_program_and_ends_by_its_signal_when_the_paren
     lines = [(await parent.stdout.readline()).split() for _ in range(2)]
     [[started], [own, niceness]] = sorted(lines, key=len)
     assert (own, int(niceness)) == (started, os.nice(0) + 3)
+    child = psutil.Process(int(own))
     parent.kill()
     await parent.wait()
 
@@ -61,7 +62,7 @@ async def test_a_child_becomes_its_program_and_ends_by_its_signal_when_the_paren
         return note.exists() and note.read_text() == "SIGINT"
 
     await until(told, "the child is told", 60)
-    await _all_gone([psutil.Process(int(own))] if psutil.pid_exists(int(own)) else [])
+    await _all_gone([child])
 
 
 def test_a_child_whose_parent_died_before_it_began_runs_nothing() -> None:
@@ -129,6 +130,13 @@ async def _answers(session: aiohttp.ClientSession, url: str) -> bool:
 
 async def _all_gone(processes: Sequence[psutil.Process]) -> None:
     async def gone() -> bool:
-        return not [one for one in processes if one.is_running() and one.status() != psutil.STATUS_ZOMBIE]
+        return not [one for one in processes if _lives(one)]
 
     await until(gone, "all have ended", 60)
+
+
+def _lives(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
