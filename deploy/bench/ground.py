@@ -171,10 +171,10 @@ async def _listens(port: int, seconds: float = 20) -> None:
 
 
 @asynccontextmanager
-async def prepared() -> AsyncIterator[Ground]:
+async def prepared(*, durable: bool = True) -> AsyncIterator[Ground]:
     """A stack of the bench's own, on free ports, in a folder that is removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="handoff-bench-") as name:
-        settings = _settings(Path(name))
+        settings = _settings(Path(name), durable=durable)
         async with Sink() as sink:
             stack = Stack(settings, Quiet())
             await stack.start()
@@ -188,10 +188,10 @@ async def prepared() -> AsyncIterator[Ground]:
                 await stack.stop()
 
 
-def _settings(folder: Path) -> StackSettings:
+def _settings(folder: Path, *, durable: bool) -> StackSettings:
     folder.chmod(0o755)  # PostgreSQL's own user passes through it
     ports: dict[str, Any] = {name: free_port() for name in StackSettings.model_fields if name.endswith("_port")}
     return StackSettings(
-        run_folder=folder, simulate=False, sample_provider=False, demo=False, broker_memory_mb=4_000,
+        run_folder=folder, simulate=False, sample_provider=False, demo=False, broker_memory_mb=4_000, durable=durable,
         **ports,
     )  # fmt: skip

@@ -15,6 +15,7 @@ from itertools import islice
 import orjson
 
 from deploy.bench.figures import percentile
+from deploy.bench.mixing import mixed
 from deploy.chaos.offering import stories
 from deploy.chaos.plan import Size
 from deploy.simulator.schedule import Planned
@@ -62,7 +63,8 @@ class Offering:
 def main() -> None:
     asked = _asked()
     size = Size(messages=asked.messages, kills=0, rate=asked.rate or 200.0, duplicates=0.0)
-    messages = list(islice(stories(asked.seed, size, emergency=EMERGENCY, updates=True), asked.messages))
+    told = stories(asked.seed, size, emergency=EMERGENCY, updates=True)
+    messages = list(islice(mixed(told) if asked.mixed else told, asked.messages))
     offering = Offering(asked.port, asked.connections, messages, asked.rate)
     seconds = asyncio.run(offering.run())
     shown = {f"p{q}": percentile(offering.ack_ms, q / 100) for q in (50, 95, 99)}
@@ -79,6 +81,7 @@ def _asked() -> argparse.Namespace:
     parser.add_argument(
         "--rate", type=float, default=0.0, help="messages a second in all; 0: as fast as they are answered"
     )
+    parser.add_argument("--mixed", action="store_true", help="with results, documents, appointments and referrals")
     return parser.parse_args()
 
 

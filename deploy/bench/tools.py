@@ -69,11 +69,14 @@ async def send(port: int, load: Load, dump: Path | None = None) -> Sent:
     return await _sent(command)
 
 
-async def offer(port: int, load: Load) -> Sent:
-    """As `send`, but whole present-day stays of the simulated hospitals: see deploy.bench.offering."""
+async def offer(port: int, load: Load, *, mixed: bool = False) -> Sent:
+    """As `send`, but whole present-day stays of the simulated hospitals: see deploy.bench.offering. `mixed`: with what
+    laboratories, record rooms, schedulers and referrers send beside them.
+    """
     command = [
         sys.executable, "-m", "deploy.bench.offering", "--port", str(port), "--connections", str(load.connections),
         "--messages", str(load.messages), "--seed", str(load.seed), "--rate", str(load.rate),
+        *(["--mixed"] if mixed else []),
     ]  # fmt: skip
     return await _sent(command)
 

@@ -189,7 +189,7 @@ class Chart:
         thing.encounter_id = encounter_id or thing.encounter_id
         is_late = standing.is_late(thing.record, statement)
         occasion = Occasion(patient.summary(), arrival.feed.facility, str(arrival.id), is_late)
-        return standing.drafts(thing, statement, occasion, thing.take(statement))
+        return standing.drafts(thing, statement.occurred, occasion, thing.take(statement))
 
     def learn(self, patient: Patient, arrival: Arrival, adt: AdtMessage, *, is_retired: bool) -> Iterable[Draft]:
         said = adt.demographics

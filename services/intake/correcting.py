@@ -5,13 +5,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from uuid import UUID
 
-from services.intake import merging, replay_store, store
+from services.intake import merging, renumbering, replay_store, standing_store, store
 from services.intake.binding import refused_for_good
 from services.intake.chart import Chart, Effect
 from services.intake.correction import OFFERED_AGAIN, Correction, Dossier, Finding, Logged, is_compound, visits_of
 from services.intake.feeds import FeedDirectory
 from services.intake.identities import Identities
-from services.intake.message import Outcome
+from services.intake.message import AdtMessage, Outcome
 from services.intake.rereading import Stored, reread
 from services.intake.sealing import Seal
 from shared.events.people import Identifier
@@ -75,8 +75,8 @@ class Corrector:
 
 
 async def _apply(tx: Transaction, messages: Sequence[Logged]) -> tuple[list[Finding], Chart, Correction]:
-    adts = [message.arrival.adt for message in messages if message.arrival.adt and not is_compound(message.arrival)]
-    named = [*(adt.identifiers for adt in adts), *(adt.retired for adt in adts if adt.retired)]
+    parts = [part for message in messages for part in _parts(message)]
+    named = [*(part.identifiers for part in parts), *(part.retired for part in parts if part.retired)]
     records, proposals = Identities().sort_out(named)
     records |= await store.identify(tx.connection, proposals) if proposals else {}
     known = {message.patient_id for message in messages if message.patient_id}
@@ -87,7 +87,7 @@ async def _apply(tx: Transaction, messages: Sequence[Logged]) -> tuple[list[Find
     chart, dossiers = await _load(tx, messages, surviving)
     correction = Correction(chart, dossiers)
     findings = {
-        message.id: correction.take(message, _record(message, records))
+        message.id: correction.take(message, [records[part.identifiers[0]] for part in _parts(message)])
         for message in messages
         if message.outcome is Outcome.ACCEPTED
     }
@@ -105,16 +105,30 @@ async def _load(tx: Transaction, messages: Sequence[Logged], surviving: dict[str
     told = {message.encounter_id for message in messages if message.encounter_id}
     ids = await replay_store.stay_ids(tx.connection, visits_of(messages), told)
     stays = await store.stays_by_id(tx.connection, ids)
-    facts = await replay_store.facts(tx.connection, ids)
+    chart = Chart(surviving, {}, {stay.identity.visit: stay for stay in stays})
+    await renumbering.follow(tx, chart)
+    stays = list({stay.identity.id: stay for stay in (*stays, *chart.stays.values())}.values())
+    facts = await replay_store.facts(tx.connection, [stay.identity.id for stay in stays])
     people = {*surviving.values(), *(stay.patient_id for stay in stays)}
-    patients = await store.load_patients(tx.connection, people)
-    chart = Chart(surviving, patients, {stay.identity.visit: stay for stay in stays})
+    chart.patients = await store.load_patients(tx.connection, people)
+    chart.standings = await standing_store.load_of_patients(tx.connection, _stated(messages), people)
     return chart, [Dossier(stay, facts.get(stay.identity.id, {})) for stay in stays]
 
 
-def _record(message: Logged, records: Mapping[Identifier, str]) -> str | None:
+def _parts(message: Logged) -> Sequence[AdtMessage]:
+    """What it says of each patient, where that can be read again."""
     adt = message.arrival.adt
-    return records[adt.identifiers[0]] if adt and not is_compound(message.arrival) else None
+    return adt.parts if adt and not is_compound(message.arrival) else ()
+
+
+def _stated(messages: Sequence[Logged]) -> set[UUID]:
+    """The things beside stays that these messages speak of."""
+    return {
+        statement.id_on(message.arrival.feed_name)
+        for message in messages
+        for part in _parts(message)
+        for statement in part.statements
+    }
 
 
 async def _apply_anew(tx: Transaction, chart: Chart, message: Logged, records: Mapping[Identifier, str]) -> Finding:
@@ -122,7 +136,7 @@ async def _apply_anew(tx: Transaction, chart: Chart, message: Logged, records: M
     arrival = message.arrival
     if arrival.verdict:
         effect = Effect(arrival, arrival.verdict, message.patient_id, message.encounter_id)
-    elif arrival.adt is None or is_compound(arrival):
+    elif arrival.adt is None or arrival.adt.others or is_compound(arrival):
         known = (message.outcome, message.reason, message.patient_id, message.encounter_id)
         return Finding(message, *known, left=OFFERED_AGAIN)
     elif arrival.adt.retired:
@@ -165,6 +179,7 @@ async def _save(tx: Transaction, findings: Sequence[Finding], chart: Chart, corr
     told = [(d.stay.identity.id, one, d.facts[one]) for d in corrected for one in ids if one in d.facts]
     told += [(stay.identity.id, one, fact) for stay in fresh for one, fact in stay.fresh]
     await replay_store.save_facts(tx.connection, told)
+    await standing_store.save(tx.connection, chart.standings)
     await replay_store.save_messages(tx.connection, [_message_row(finding) for finding in changed], actor)
     await tx.publish([draft for finding in findings for draft in finding.drafts])
 

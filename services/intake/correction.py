@@ -4,7 +4,7 @@ Nothing is withdrawn because a message can no longer be read: what took effect t
 and told once, after all of their messages, so that only what differs in the end is said.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -20,23 +20,27 @@ from services.intake.describing import StayIdentity
 from services.intake.message import AdtMessage, Outcome, Reason, Said, StayFact
 from services.intake.patient import Record, Saying
 from services.intake.person import IDENTIFIERS
+from services.intake.restating import Restating, Word
 from services.intake.triggers import ALONE, MERGES
 from shared.events import Draft, uuid7
 from shared.events.encounters import PatientUpdated
-from shared.events.people import Identifier
+from shared.events.people import Identifier, PatientSummary
 
 OFFERED_AGAIN = "offered-again"
 """Not to be seen beforehand: it goes the way of what arrives."""
 NOT_CORRECTED = "not-corrected"
-"""It took effect on more than a patient and a stay, and stays as it is."""
+"""It took effect on more than patients, a stay and what stands beside it, and stays as it is."""
 
 
 def is_compound(arrival: Arrival) -> bool:
-    """Whether it speaks of several patients, of things beside a stay (appointments, observations, documents), or of
-    links, moves and numbers: what was then is not told by the facts of one stay.
+    """Whether it speaks of the stays of several patients, or of links, moves and numbers: what was then is not told by
+    the facts of one stay.
     """
     adt = arrival.adt
-    return bool(adt and (adt.others or adt.statements or adt.trigger in ALONE - MERGES))
+    if adt is None:
+        return False
+    is_of_several = bool(adt.others) and not all(part.statements for part in adt.parts)
+    return is_of_several or adt.trigger in ALONE - MERGES
 
 
 @dataclass(slots=True)
@@ -96,28 +100,48 @@ class Correction:
         self._before: dict[str, Mapping[str, Any]] = {}
         self._taught: dict[str, Finding] = {}
         self._findings: dict[UUID, Finding] = {}
+        self._restating = Restating(chart.standings)
 
-    def take(self, message: Logged, record_id: str | None) -> Finding:
-        """`record_id`: the record that the message's first identifier stands for."""
+    def take(self, message: Logged, record_ids: Sequence[str]) -> Finding:
+        """`record_ids`: the record that the first identifier of each of its parts stands for."""
         found = Finding(message, message.outcome, message.reason, message.patient_id, message.encounter_id)
         self._findings[message.id] = found
         adt = message.arrival.adt
-        if adt is None or record_id is None or message.arrival.feed is None:
+        if adt is None or not record_ids or message.arrival.feed is None:
             verdict = message.arrival.verdict
             found.left = verdict.reason.value if verdict and verdict.reason else NOT_CORRECTED
             return found
-        patient_id = self._chart.surviving[record_id]
-        dossier = self._by_visit.get(adt.visit) if adt.visit else None
-        if dossier and dossier.stay.patient_id != patient_id:
-            found.left = Reason.VISIT_OF_ANOTHER_PATIENT.value
+        named = [(part, one, self._chart.surviving[one]) for part, one in zip(adt.parts, record_ids, strict=True)]
+        found.left = self._objection(message.arrival.feed_name, named)
+        if found.left:
             return found
-        fields = {*self._learn(found, adt, record_id, patient_id), *self._tell(found, adt, dossier, patient_id)}
+        fields: set[str] = set()
+        for part, record_id, patient_id in named:
+            fields |= {*self._learn(found, part, record_id, patient_id)}
+            if part is adt:
+                fields |= {*self._tell(found, adt, patient_id)}
+            fields |= {*self._restate(found, part, patient_id)}
         found.fields = tuple(sorted(fields))
         return found
 
+    def _objection(self, feed: str, named: Sequence[tuple[AdtMessage, str, str]]) -> str | None:
+        """Why a message can't take the place of what it said: its stay or thing is another patient's now."""
+        for part, _, patient_id in named:
+            dossier = self._dossier(part)
+            if dossier and dossier.stay.patient_id != patient_id:
+                return Reason.VISIT_OF_ANOTHER_PATIENT.value
+            if self._chart.standings.is_of_another(feed, patient_id, part.statements):
+                return Reason.STATED_OF_ANOTHER_PATIENT.value
+        return None
+
+    def _dossier(self, part: AdtMessage) -> Dossier | None:
+        visit = self._chart.visit_of(part)
+        return self._by_visit.get(visit) if visit else None
+
     def _learn(self, found: Finding, adt: AdtMessage, record_id: str, patient_id: str) -> Iterator[str]:
         """What a message said of a record that was merged away since lives on in that record alone: it is left."""
-        known = found.message.patient_id
+        is_first = adt is found.message.arrival.adt
+        known = found.message.patient_id if is_first else None
         held_by = self._chart.surviving.get(known, known) if known else None
         if known != held_by:
             return
@@ -129,7 +153,19 @@ class Correction:
         if adt.retired and record_id != patient_id:
             return
         yield from self._teach(patient_id, adt, said, found)
-        found.patient_id = patient_id
+        found.patient_id = patient_id if is_first else found.patient_id
+
+    def _restate(self, found: Finding, part: AdtMessage, patient_id: str) -> list[str]:
+        feed = found.message.arrival.feed
+        if feed is None or not part.statements:
+            return []
+        dossier = self._dossier(part)
+        encounter_id = dossier.stay.identity.id if dossier else None
+        word = Word(found.message.id, part, feed.name, feed.facility, patient_id, encounter_id)
+        fields = list(self._restating.take(word))
+        if fields and encounter_id and part is found.message.arrival.adt:
+            found.encounter_id = encounter_id
+        return fields
 
     def _teach(self, patient_id: str, adt: AdtMessage, said: Said | None, found: Finding) -> Iterator[str]:
         patient = self._chart.patients.setdefault(patient_id, Patient(patient_id))
@@ -142,27 +178,30 @@ class Correction:
         patient.know(record)
         yield from (f"patient: {name}" for name in people.differences(before, people.values_of(record)))
 
-    def _tell(self, found: Finding, adt: AdtMessage, dossier: Dossier | None, patient_id: str) -> Iterator[str]:
-        message, feed = found.message, found.message.arrival.feed
+    def _tell(self, found: Finding, adt: AdtMessage, patient_id: str) -> Iterator[str]:
+        message, feed, dossier = found.message, found.message.arrival.feed, self._dossier(adt)
         old = self.dossiers.get(message.encounter_id) if message.encounter_id else None
+        if dossier and message.id in dossier.facts:
+            old = dossier  # two records of one visit were joined since
         known = old.facts.get(message.id) if old else None
         fact = StayFact.from_json(_plain(adt.fact.as_json())) if adt.fact else None
         if old and known and (fact is None or dossier is not old):
             del old.facts[message.id]
             old.causes.append(Cause(str(message.id), adt.occurred, late=True))
-            yield "visit"
-        if fact is None or adt.visit is None or feed is None:
             found.encounter_id = None
+            yield "visit"
+        visit = self._chart.visit_of(adt)
+        if fact is None or visit is None or feed is None:
             return
         if dossier is None:
             place = feed.place((fact.said.get("location") or {}).get("facility"))
-            stay = Stay(StayIdentity(uuid7(), adt.visit, feed.name, place), patient_id)
-            dossier = self._by_visit[adt.visit] = Dossier(stay, {})
+            stay = Stay(StayIdentity(uuid7(), visit, feed.name, place), patient_id)
+            dossier = self._by_visit[visit] = Dossier(stay, {})
             self.dossiers[stay.identity.id] = dossier
-        found.encounter_id = dossier.stay.identity.id
         if dossier.facts.get(message.id) != fact:
             dossier.facts[message.id] = fact
             dossier.causes.append(Cause(str(message.id), adt.occurred, late=True))
+            found.encounter_id = dossier.stay.identity.id
             yield from _differences(known, fact)
 
     def finish(self) -> None:
@@ -173,6 +212,11 @@ class Correction:
             if dossier.causes:
                 cause = dossier.causes[-1]
                 self._findings[UUID(cause.message_id)].drafts += _retell(dossier, self._chart, cause)
+        for message_id, drafts in self._restating.finish(self._summary):
+            self._findings[message_id].drafts += drafts
+
+    def _summary(self, patient_id: str) -> PatientSummary:
+        return self._chart.patients.setdefault(patient_id, Patient(patient_id)).summary()
 
     def _tell_patient(self, patient: Patient, before: Mapping[str, Any], found: Finding) -> None:
         changed = people.differences(before, people.values_of(patient.record))
@@ -248,4 +292,4 @@ def _plain(value: Any) -> Any:
 
 
 def visits_of(messages: Iterable[Logged]) -> set[Identifier]:
-    return {one.arrival.adt.visit for one in messages if one.arrival.adt and one.arrival.adt.visit}
+    return {part.visit for one in messages if one.arrival.adt for part in one.arrival.adt.parts if part.visit}

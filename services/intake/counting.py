@@ -33,10 +33,20 @@ LAST_RECEIVED = """
 SELECT DISTINCT ON (f.feed) f.feed, m.received_at FROM unnest($1::text[]) AS f (feed)
 CROSS JOIN LATERAL (SELECT received_at FROM message m WHERE m.feed = f.feed ORDER BY id DESC LIMIT 1) m
 """
-SEEN = "SELECT DISTINCT feed FROM message WHERE id >= first_id(now() - interval '24 hours')"
+SEEN = """
+SELECT feed FROM counted_minute WHERE minute >= now() - interval '24 hours' AND messages > 0
+UNION SELECT feed FROM message WHERE id >= first_id($1)
+"""
 TAKE = """
 INSERT INTO counted_minute (feed, minute) SELECT f, $2 FROM unnest($1::text[]) f ORDER BY f
 ON CONFLICT DO NOTHING RETURNING feed
+"""
+# What came since the minute before was counted: more than a minute after a standstill.
+NOTE = """
+UPDATE counted_minute c SET messages = m.messages, last_received_at = m.last
+FROM (SELECT feed, count(*) AS messages, max(received_at) AS last FROM message
+      WHERE id >= first_id($1) AND id < first_id($2::timestamptz + interval '1 minute') GROUP BY feed) m
+WHERE c.feed = m.feed AND c.minute = $2
 """
 LAST_MINUTE = "SELECT max(minute) FROM counted_minute"
 FORGET = "DELETE FROM counted_minute WHERE minute < $1"
@@ -68,21 +78,23 @@ class Counting:
             now = await tx.now()
             last = await tx.connection.fetchval(LAST_MINUTE)
             settled = _minute(now - SETTLED_AFTER) - timedelta(minutes=1)
-            minute = max(last + timedelta(minutes=1), settled - TOLD_BACK) if last else settled
+            since = last + timedelta(minutes=1) if last else now - timedelta(days=1)
+            minute = max(since, settled - TOLD_BACK) if last else settled
             while minute <= settled:
-                said += await self._say(tx, minute)
-                minute += timedelta(minutes=1)
+                said += await self._say(tx, minute, since)
+                since = minute = minute + timedelta(minutes=1)
             await tx.connection.execute(FORGET, now - KEPT)
             await tx.connection.execute(FORGET_DUPLICATES, now - KEPT)
             await _show_held(tx.connection)
         return said
 
-    async def _say(self, tx: Transaction, minute: datetime) -> int:
-        seen = [row["feed"] for row in await tx.connection.fetch(SEEN)]
+    async def _say(self, tx: Transaction, minute: datetime, since: datetime) -> int:
+        seen = [row["feed"] for row in await tx.connection.fetch(SEEN, since)]
         names = sorted({*(feed.name for feed in self._feeds.feeds), *seen})
         taken = [row["feed"] for row in await tx.connection.fetch(TAKE, names, minute)]
         if not taken:
             return 0
+        await tx.connection.execute(NOTE, since, minute)
         await tx.lock(taken)
         counts: dict[str, list[TriggerCount]] = {name: [] for name in taken}
         for row in await tx.connection.fetch(COUNTS, minute):

@@ -21,18 +21,38 @@ UPDATE message SET outcome = 'skipped', reason = $4, note = $5, decided_by = $6,
 WHERE id = $1 AND ($2::integer IS NULL OR version = $2) AND outcome = ANY ($3)
 RETURNING version
 """
+# Minutes that were counted are added up: only what came since, and what was not accepted, is counted here.
 FEEDS = """
-SELECT feed, max(received_at) AS last_received_at, count(*) AS messages,
-       count(*) FILTER (WHERE outcome = 'accepted') AS accepted, count(*) FILTER (WHERE outcome = 'skipped') AS skipped,
-       count(*) FILTER (WHERE outcome = 'held') AS held, count(*) FILTER (WHERE outcome = 'rejected') AS rejected
-FROM message WHERE id >= first_id(now() - interval '24 hours') GROUP BY feed ORDER BY feed
+WITH since AS (
+    SELECT greatest(max(minute) + interval '1 minute', now() - interval '24 hours') AS at FROM counted_minute
+), heard AS (
+    SELECT feed, sum(messages) AS messages, max(last_received_at) AS last FROM counted_minute
+    WHERE minute >= now() - interval '24 hours' AND messages > 0 GROUP BY feed
+    UNION ALL
+    SELECT feed, count(*), max(received_at) FROM message WHERE id >= first_id((SELECT at FROM since)) GROUP BY feed
+), total AS (
+    SELECT feed, sum(messages)::bigint AS messages, max(last) AS last_received_at FROM heard GROUP BY feed
+), other AS (
+    SELECT feed, count(*) FILTER (WHERE outcome = 'skipped') AS skipped,
+           count(*) FILTER (WHERE outcome = 'held') AS held, count(*) FILTER (WHERE outcome = 'rejected') AS rejected
+    FROM message WHERE outcome <> 'accepted' AND id >= first_id(now() - interval '24 hours') GROUP BY feed
+)
+SELECT t.feed, t.last_received_at, t.messages,
+       greatest(t.messages - coalesce(o.skipped + o.held + o.rejected, 0), 0) AS accepted,
+       coalesce(o.skipped, 0) AS skipped, coalesce(o.held, 0) AS held, coalesce(o.rejected, 0) AS rejected
+FROM total t LEFT JOIN other o USING (feed) ORDER BY feed
 """
 HAS_SENT = """
 SELECT EXISTS (SELECT 1 FROM message WHERE feed = $1) OR EXISTS (SELECT 1 FROM unknown_code WHERE feed = $1)
 """
+# Counted in an index alone; the oldest of each kind is its first entry there.
 HELD_COUNTS = """
-SELECT reason, feed, count(*) AS count, min(received_at) AS oldest
-FROM message WHERE outcome = 'held' GROUP BY reason, feed ORDER BY count DESC, reason, feed
+SELECT h.reason, h.feed, h.count, o.received_at AS oldest
+FROM (SELECT reason, feed, count(*) AS count FROM message WHERE outcome = 'held' GROUP BY reason, feed) h
+CROSS JOIN LATERAL (
+    SELECT received_at FROM message m
+    WHERE m.outcome = 'held' AND m.reason = h.reason AND m.feed = h.feed ORDER BY m.id LIMIT 1
+) o ORDER BY h.count DESC, h.reason, h.feed
 """
 RECORDS_OF = """
 WITH survivor AS (

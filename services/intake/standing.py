@@ -7,9 +7,11 @@ the table RULES.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from services.intake.message import OrderKey
 from services.intake.patient import Record, learn_under, values_of
 from services.intake.statement import About, Statement
 from shared.events import Draft, followups, referrals
@@ -48,16 +50,22 @@ class Standing:
 
     def take(self, statement: Statement) -> tuple[Saying, ...]:
         """Learns what is said and answers what must be told."""
-        order = statement.order
-        key = (order.recorded, order.sent, str(int(order.rank)), order.control_id, order.digest)
-        self.record = learn_under(key, self.record, statement.said)
+        self.record = learn_under(key_of(statement.order), self.record, statement.said)
         self.version += 1
         self.is_touched = True
-        now = values_of(self.record)
+        return self.settle(values_of(self.record))
+
+    def settle(self, now: dict[str, Any]) -> tuple[Saying, ...]:
+        """What must be told where this is what stands; it then counts as told."""
         sayings = RULES[self.about](self.told, now)
         if sayings:
             self.told = now
         return sayings
+
+
+def key_of(order: OrderKey) -> tuple[str, ...]:
+    """The place of a saying in a record."""
+    return (order.recorded, order.sent, str(int(order.rank)), order.control_id, order.digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +78,12 @@ class Occasion:
     is_late: bool = False
 
 
-def drafts(standing: Standing, statement: Statement, occasion: Occasion, sayings: tuple[Saying, ...]) -> list[Draft]:
+def drafts(standing: Standing, occurred: datetime, occasion: Occasion, sayings: tuple[Saying, ...]) -> list[Draft]:
     return [
         Draft(
             fact=_fact(standing, saying, occasion),
             subject=occasion.patient.id,
-            time=statement.occurred,
+            time=occurred,
             correlation_id=str(standing.encounter_id or standing.id),
             causation_id=occasion.message_id,
             version=standing.version,

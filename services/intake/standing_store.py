@@ -1,7 +1,7 @@
 """The SQL of what stands beside stays: one statement a group to read, one to write; none for a group of ADT alone."""
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import asyncpg
@@ -14,10 +14,11 @@ from services.intake.statement import About
 if TYPE_CHECKING:
     from services.intake.store import Connection
 
-LOAD = """
-SELECT id::text, about, feed, patient_id, encounter_id::text, version, identifier, record, told
-FROM standing WHERE id = ANY ($1)
+_ROWS = """
+SELECT id::text, about, feed, patient_id, encounter_id::text, version, identifier, record, told FROM standing
 """
+LOAD = _ROWS + "WHERE id = ANY ($1)"
+LOAD_OF_PATIENTS = _ROWS + "WHERE id = ANY ($1) OR patient_id = ANY ($2)"
 # Ordered, so that two writers never wait for each other. The patient's lock orders the writers of one thing; only where
 # two patients are named with the same thing at once is one of them too late, and must look again.
 SAVE = """
@@ -45,22 +46,32 @@ async def load(connection: "Connection", ids: Iterable[UUID]) -> Standings:
     wanted = list(ids)
     if not wanted:
         return Standings()
-    rows = await connection.fetch(LOAD, wanted)
-    return Standings(
-        {
-            UUID(row["id"]): Standing(
-                id=UUID(row["id"]),
-                about=About(row["about"]),
-                feed=row["feed"],
-                patient_id=row["patient_id"],
-                identifier=row["identifier"],
-                version=row["version"],
-                record=record_from_json(row["record"]),
-                told=row["told"],
-                encounter_id=UUID(row["encounter_id"]) if row["encounter_id"] else None,
-            )
-            for row in rows
-        }
+    return _standings(await connection.fetch(LOAD, wanted))
+
+
+async def load_of_patients(connection: "Connection", ids: Iterable[UUID], patients: Iterable[str]) -> Standings:
+    """These, and all that is known of these patients: what a message said before may be any of it."""
+    wanted, whose = list(ids), list(patients)
+    if not wanted:
+        return Standings()
+    return _standings(await connection.fetch(LOAD_OF_PATIENTS, wanted, whose))
+
+
+def _standings(rows: Iterable[Any]) -> Standings:
+    return Standings({UUID(row["id"]): _standing(row) for row in rows})
+
+
+def _standing(row: Any) -> Standing:
+    return Standing(
+        id=UUID(row["id"]),
+        about=About(row["about"]),
+        feed=row["feed"],
+        patient_id=row["patient_id"],
+        identifier=row["identifier"],
+        version=row["version"],
+        record=record_from_json(row["record"]),
+        told=row["told"],
+        encounter_id=UUID(row["encounter_id"]) if row["encounter_id"] else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 import orjson
 
+from services.intake import log_store
 from services.intake.counting import Counting
 from services.intake.operating import tell_open_stays
 from tests.integration.intake.conftest import Intake
@@ -43,6 +44,25 @@ async def test_each_minute_is_counted_once_with_zeros_for_the_silent(intake: Int
         "lakeside": ("America/New_York", None),
         "st-brigid": ("America/Los_Angeles", None),
     }
+
+
+async def test_feeds_show_what_came_before_and_since_the_last_count(intake: Intake) -> None:
+    sender = await intake.sender()
+    await sender.send(adt("A01"))
+    await sender.send(adt("A01", version="9.9"))
+    await intake.database.pool.execute(EARLIER)
+    counting = Counting(intake.database, intake.feeds)
+    await intake.database.pool.execute(
+        "INSERT INTO counted_minute SELECT 'marker', date_trunc('minute', now()) - interval '90 minutes'"
+    )
+    await counting.count()
+    await sender.send(adt("A08", control_id="2", recorded="20260302091900"))
+    async with intake.database.pool.acquire() as connection:
+        [feed] = (await log_store.feed_counts(connection)).values()
+    assert {name: feed[name] for name in ("messages", "accepted", "rejected")} == {
+        "messages": 3, "accepted": 2, "rejected": 1,
+    }  # fmt: skip
+    assert feed["last_received_at"] > (await intake.rows("SELECT now() - interval '1 minute' AS at"))[0]["at"]
 
 
 async def test_open_stays_are_told_again_and_nothing_else(intake: Intake) -> None:

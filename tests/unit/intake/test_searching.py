@@ -22,14 +22,21 @@ def test_a_filter_is_asked_for_only_where_it_is_given(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("filters", "by_feed"),
+    ("filters", "by_trigger"),
     [
         ({"trigger": "A01"}, True),
         ({"trigger": "A01", "outcome": "held"}, True),
-        ({"trigger": "A01", "feed": "north"}, False),
+        ({"trigger": "A01", "feed": "north"}, True),
+        ({"trigger": "A01", "feed": "A01", "control_id": None}, True),
         ({"trigger": "A01", "control_id": "1"}, False),
+        ({"trigger": "A01", "reason": "no-visit"}, False),
         ({"feed": "north"}, False),
     ],
 )
-def test_a_trigger_of_all_feeds_is_looked_up_feed_by_feed(filters: dict[str, str], *, by_feed: bool) -> None:
-    assert ("LATERAL" in newest(filters, None, 50).sql) is by_feed
+def test_a_trigger_is_looked_up_by_the_trigger_unless_something_else_is_rarer(
+    filters: dict[str, str | None], *, by_trigger: bool
+) -> None:
+    question = newest(filters, None, 50)
+    assert ("ORDER BY m.trigger DESC, m.id DESC" in question.sql) is by_trigger
+    assert question.sql.count("ANY (ARRAY[$") == by_trigger
+    assert question.arguments[-1] == 50
