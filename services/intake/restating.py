@@ -30,6 +30,10 @@ GONE: Gone = {
 }
 
 
+DIGEST_KEPT = 16
+"""Of a message's digest, what the order of its statements has."""
+
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """One message's part about one patient, as it reads now."""
@@ -61,7 +65,7 @@ class Restating:
         said: dict[UUID, list[Statement]] = {}
         for statement in word.part.statements:
             said.setdefault(statement.id_on(word.feed), []).append(statement)
-        mine = word.part.order[3:]
+        mine = mark_of(word.part)
         known = [thing.id for thing in self._standings.by_id.values() if _has_said(thing.record, mine)]
         for thing_id in dict.fromkeys([*said, *known]):
             yield from self._take(word, thing_id, said.get(thing_id, []))
@@ -72,7 +76,7 @@ class Restating:
         else:
             thing = self._standings.find(word.feed, word.patient_id, statements[0])
         before = thing.record
-        record = relearn(before, word.part.order[3:], statements)
+        record = relearn(before, mark_of(word.part), statements)
         if record_as_json(record) == record_as_json(before):
             return
         thing.record, thing.is_touched = record, True
@@ -90,6 +94,11 @@ class Restating:
             sayings = thing.settle(_now(thing))
             occasion = Occasion(summary(thing.patient_id), last.facility, str(last.message_id), is_late=True)
             yield last.message_id, standing.drafts(thing, last.occurred, occasion, sayings)
+
+
+def mark_of(part: AdtMessage) -> tuple[str, str]:
+    """Control id and digest, by which its sayings are known."""
+    return part.order.control_id, part.order.digest[:DIGEST_KEPT]
 
 
 def relearn(record: Record, mine: Sequence[str], statements: Sequence[Statement]) -> Record:
