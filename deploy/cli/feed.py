@@ -50,7 +50,9 @@ def _show(report: dict[str, Any]) -> None:
         highlight=False,
     )
     events = ", ".join(f"{count} {name}" for name, count in report["events"].items()) or "none"
-    console.print(f"would create {report['patients']} patients, {report['encounters']} encounters; events: {events}")
+    things = "".join(f", {count} {about}s" for about, count in report["things"].items())
+    console.print(f"would create {report['patients']} patients, {report['encounters']} encounters{things}")
+    console.print(f"events: {events}")
     if report["refused"]:
         listing(report["refused"], ["reason", "count", "meaning"], as_json=False, empty="")
     if report["advice"]:

@@ -1,5 +1,6 @@
 """The conformance report: a score, what was not understood field by field, and what would be created. Pure."""
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import datetime
@@ -9,8 +10,12 @@ from pydantic import BaseModel, ConfigDict
 from services.intake.chart import Stay
 from services.intake.describing import describe
 from services.intake.message import Outcome
+from services.intake.patient import values_of
+from services.intake.standing import Standing
+from services.intake.statement import About
 from services.intake.trial.advising import REASONS, Advice, advise, configuration_of
 from services.intake.trial.trying import Trial
+from services.intake.unknown_codes import told
 from shared.events.people import PatientSummary
 
 MOST_STAYS = 200
@@ -77,6 +82,16 @@ class Created(Part):
     events: int
 
 
+class Thing(Part):
+    """An appointment, observation, document or referral that would be known. Codes alone: texts may name somebody."""
+
+    about: str
+    status: str
+    code: str | None
+    at: str | None
+    is_of_encounter: bool
+
+
 class Report(Part):
     feed: str
     messages: int
@@ -92,12 +107,14 @@ class Report(Part):
     patients: int
     encounters: int
     created: tuple[Created, ...]
+    things: dict[str, int]
+    created_things: tuple[Thing, ...]
     events: dict[str, int]
     configuration: str
 
 
 def report_of(trial: Trial) -> Report:
-    stays = list(trial.stays)
+    stays, things = list(trial.stays), list(trial.things)
     return Report(
         feed=trial.feed.name,
         messages=trial.messages,
@@ -116,6 +133,8 @@ def report_of(trial: Trial) -> Report:
         patients=trial.patients,
         encounters=len(stays),
         created=tuple(_created(stays)),
+        things=dict(Counter(thing.about.value for thing in things).most_common()),
+        created_things=tuple(_thing(thing) for thing in things[:MOST_STAYS]),
         events=dict(trial.events.most_common()),
         configuration=configuration_of(trial),
     )
@@ -150,3 +169,26 @@ def _created(stays: list[Stay]) -> Iterator[Created]:
             disposition=told.disposition.nubc or told.disposition.fhir if told.disposition else None,
             events=len(stay.announced),
         )
+
+
+# Where each kind keeps its code, and when it is or was.
+_CODES = {About.OBSERVATION: "code", About.DOCUMENT: "document_type", About.REFERRAL: "service_code"}
+_TIMES = {
+    About.APPOINTMENT: "starts_at",
+    About.OBSERVATION: "observed_at",
+    About.DOCUMENT: "authored_at",
+    About.REFERRAL: "expires_at",
+}
+_FIRST = {About.APPOINTMENT: "booked", About.DOCUMENT: "available", About.REFERRAL: "requested"}
+
+
+def _thing(thing: Standing) -> Thing:
+    values = values_of(thing.record)
+    code = values.get(_CODES.get(thing.about, ""))
+    return Thing(
+        about=thing.about,
+        status=values.get("status") or _FIRST.get(thing.about, ""),
+        code=told(code) if code else None,
+        at=values.get(_TIMES[thing.about]),
+        is_of_encounter=thing.encounter_id is not None,
+    )

@@ -12,7 +12,8 @@ from services.intake.fhir.reading import read_fhir
 from services.intake.message import AdtMessage, Outcome, Reason, Verdict
 from services.intake.patient import Merge, judge_merge
 from services.intake.person import assigned
-from services.intake.trial.expected import CODED, filled
+from services.intake.standing import Standing
+from services.intake.trial.expected import BY_TYPE, CODED, filled
 from services.intake.trial.findings import FieldCount, NotUnderstood
 from shared.events.encounters import PatientMerged
 from shared.events.people import Identifier
@@ -37,7 +38,7 @@ class Trial:
         self.doubts: Counter[str] = Counter()
         self.unknown: Counter[tuple[str, str]] = Counter()
         self.coded = 0
-        self.fields: dict[str, FieldCount] = {}
+        self.fields: dict[tuple[str, bool], FieldCount] = {}
         self.events: Counter[str] = Counter()
         self.listed: list[NotUnderstood] = []
         self._seen: set[tuple[str, str, bytes]] = set()
@@ -51,6 +52,11 @@ class Trial:
     @property
     def stays(self) -> Iterable[Stay]:
         return self._chart.stays.values()
+
+    @property
+    def things(self) -> Iterable[Standing]:
+        """Appointments, observations, documents and referrals."""
+        return self._chart.standings.by_id.values()
 
     @property
     def patients(self) -> int:
@@ -116,6 +122,8 @@ class Trial:
             surviving.update({record: after for record, whose in surviving.items() if whose == before})
             for stay in self._chart.stays.values():
                 stay.patient_id = after if stay.patient_id == before else stay.patient_id
+            for thing in self.things:
+                thing.patient_id = after if thing.patient_id == before else thing.patient_id
             self.events[PatientMerged.TYPE] += 2  # said on both keys
         return Effect(arrival, Verdict(Outcome.ACCEPTED))
 
@@ -131,14 +139,14 @@ class Trial:
 
     def _look_at_fields(self, raw: bytes, arrival: Arrival) -> None:
         heading = arrival.heading
-        if heading is None or heading.type not in {"ADT", ""}:
+        if heading is None or heading.type not in BY_TYPE:
             return
         message = er7.read(raw, self.feed.fallback_charset, self.feed.charset)
         self.processing_ids[heading.processing_id] += 1
         sent = message.header.text(7) or ""
         self.offsets[sent[-5:] if sent[-5:-4] in {"+", "-"} else "none"] += 1
-        for one, is_filled in filled(message, heading.trigger):
-            count = self.fields.setdefault(one.field, FieldCount(one.field, one.name, one.required))
+        for one, is_filled in filled(message, heading.type, heading.trigger):
+            count = self.fields.setdefault((one.field, one.required), FieldCount(one.field, one.name, one.required))
             count.messages += 1
             count.filled += is_filled
             count.unreadable += is_filled and any(doubt.startswith(one.field) for doubt in arrival.doubts)

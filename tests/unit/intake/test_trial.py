@@ -11,9 +11,12 @@ from services.intake.trial.report import Report, report_of
 from services.intake.trial.trying import Trial
 from tests.unit.intake.bundles import admission, discharge
 from tests.unit.intake.messages import adt, specimen
+from tests.unit.intake.statements import mdm, oru, ref, siu
 
 GENERAL: Feed = read_feeds(Path("deploy/feeds.yaml")).feeds[0]
 BARE = parse_feeds("feeds: [{ name: bare, facility: { code: GENHOSP, time_zone: UTC } }]").feeds[0]
+
+T1, T2 = "20260307090000", "20260307100000"
 
 
 def report(*messages: bytes, feed: Feed = GENERAL) -> Report:
@@ -118,6 +121,30 @@ def test_merges_join_patients_in_memory() -> None:
 def test_fhir_can_be_tried_too() -> None:
     found = report(admission(), discharge())
     assert (found.outcomes, found.created[0].status) == ({"accepted": 2}, "finished")
+
+
+def test_results_appointments_documents_and_referrals_are_looked_at_field_by_field() -> None:
+    found = report(
+        adt("A01"),
+        oru(T1, "OBX|1|NM|2951-2^Sodium^LN||138|mmol/L|||||F|||20260307080000"),
+        oru(T2, "OBX|1|NM|2951-2^Sodium^LN||138|mmol/L|||||F", "OBX|2|NM|||4||||||F"),
+        siu("S12", T1),
+        siu("S12", T2, starts="", filler=""),
+        mdm("T02", T1),
+        ref("I12", T1),
+    )
+    assert found.outcomes == {"accepted": 7}
+    counts = {one.field: (one.messages, one.filled) for one in found.fields}
+    assert counts["OBX-3"] == (2, 1)
+    assert counts["OBX-14"] == (2, 2)  # the order says it
+    assert counts["SCH-11.4"] == (2, 1)
+    assert counts["SCH-2"] == (2, 2)  # the placer's number is as good
+    assert (counts["TXA-12"], counts["RF1-6"], counts["MSH-10"]) == ((1, 1), (1, 1), (7, 7))
+    assert found.things == {"appointment": 2, "observation": 1, "document": 1, "referral": 1}
+    shown = {(one.about, one.status, one.code, one.at) for one in found.created_things}
+    assert ("observation", "F", "2951-2", "2026-03-03T13:00:00+00:00") in shown
+    assert ("appointment", "booked", None, "2026-03-10T19:30:00+00:00") in shown
+    assert {one.about for one in found.advice} >= {"OBX-3", "SCH-11.4"}
 
 
 def test_what_is_left_out_on_purpose_costs_nothing() -> None:
