@@ -32,6 +32,11 @@ def fhir_router(feeds: FeedDirectory, reception: Reception) -> APIRouter:
         """A message Bundle: Da Vinci Alerts notifications, or ADT triggers as event codes."""
         return await _take(feeds, reception, feed, request, caller, "Bundle")
 
+    @router.post("/Patient/$merge")
+    async def merge(feed: FeedName, request: Request, caller: Sender) -> Response:
+        """Parameters that name a source, which retires, and a target, which goes on: as A40. No preview."""
+        return await _take(feeds, reception, feed, request, caller, "Parameters")
+
     @router.post("/{resource_type}")
     async def create(feed: FeedName, resource_type: str, request: Request, caller: Sender) -> Response:
         """One resource that says how things stand."""

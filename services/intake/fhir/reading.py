@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -12,7 +13,7 @@ from services.intake.arrival import Arrival
 from services.intake.codes import NO_IDENTITY
 from services.intake.context import sortable
 from services.intake.feeds import Feed, FeedDirectory
-from services.intake.fhir import codes, followups, people, referrals, visit
+from services.intake.fhir import codes, followups, people, persons, referrals, visit
 from services.intake.fhir.graph import Found, Graph, Issue, UnreadableError, logical_id, read_resource
 from services.intake.fhir.resources import Encounter, MessageBundle, MessageHeader, Patient, Reference
 from services.intake.fhir.telling import Telling, Told
@@ -29,7 +30,8 @@ STATING: Mapping[str, Callable[[Found, Telling], Told]] = {
     "ServiceRequest": referrals.read_request,
     "Task": referrals.read_task,
 }
-FOCUSES = ("Encounter", *STATING)
+FOCUSES = ("Encounter", "Patient", *STATING)
+MERGE = "$merge"
 _SUBJECTS = {"Appointment": "participant", "Task": "for"}
 _FAILED = Verdict(Outcome.HELD, reason=Reason.RULE_FAILED)
 
@@ -42,6 +44,8 @@ class Request(NamedTuple):
     event: str
     control_id: str
     sent: str | None
+    reference: Reference | None = None
+    """How a message names its focus."""
 
 
 class FhirArrival(NamedTuple):
@@ -134,19 +138,24 @@ def _of_message(found: Found) -> Request:
         place = f"{first.path}.focus[0].reference"
         raise UnreadableError([Issue("error", "not-found", place, "is no entry of this Bundle")])
     control_id = bundle.id or header.id or ""
-    return Request(focus, graph, header.event, control_id, bundle.timestamp)
+    return Request(focus, graph, header.event, control_id, bundle.timestamp, header.focus[0])
 
 
 def _of_resource(found: Found) -> Request:
     meta: Any = found.content.get("meta")
     meta = meta if isinstance(meta, dict) else {}
     version, updated = meta.get("versionId"), meta.get("lastUpdated")
+    event = MERGE if found.type == "Parameters" else ""
     control_id = f"{found.type}/{found.content.get('id') or ''}" + (f"/{version}" if version else "")
-    return Request(found, Graph(found), "", control_id[:199], updated if isinstance(updated, str) else None)
+    return Request(found, Graph(found), event, control_id[:199], updated if isinstance(updated, str) else None)
 
 
 def _apply(arrival: Arrival, request: Request, feed: Feed, feeds: FeedDirectory) -> Verdict | None:
     """Fills in what the rules need; answers the verdict where reading alone decides."""
+    if request.focus.type in {"Patient", "Parameters"}:
+        arrival.adt = _of_persons(arrival, request, feed)
+        arrival.doubts = arrival.adt.doubts
+        return None
     if request.focus.type not in FOCUSES:
         return Verdict(Outcome.SKIPPED, reason=Reason.UNSUPPORTED_TYPE)
     if request.focus.type in STATING:
@@ -163,6 +172,17 @@ def _apply(arrival: Arrival, request: Request, feed: Feed, feeds: FeedDirectory)
     arrival.adt = _adt(arrival, request, encounter, trigger, feeds)
     arrival.doubts = arrival.adt.doubts
     return None
+
+
+def _of_persons(arrival: Arrival, request: Request, feed: Feed) -> AdtMessage:
+    moments = Moments(arrival.received, feed.zone)
+    sent = moments.read_past("sent", request.sent)
+    written = persons.Written(sent.at if sent else arrival.received, request.control_id, arrival.digest.hex()[:16])
+    if request.focus.type == "Parameters":
+        told = persons.read_merge(request.focus, feed, written)
+    else:
+        told = persons.read_patient(request.focus, request.reference, request.graph, feed, request.event, written)
+    return replace(told, doubts=tuple(dict.fromkeys(moments.doubts)))
 
 
 def _stating(arrival: Arrival, request: Request, feed: Feed) -> AdtMessage:

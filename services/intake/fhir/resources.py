@@ -97,6 +97,11 @@ class Resource(Element):
     contained: tuple[dict[str, Any], ...] = ()
 
 
+class PatientLink(Element):
+    other: Reference
+    type: Literal["replaced-by", "replaces", "refer", "seealso"]
+
+
 class Patient(Resource):
     resource_type: Literal["Patient"] = Field(alias="resourceType")
     identifier: tuple[BusinessIdentifier, ...] = ()
@@ -111,6 +116,8 @@ class Patient(Resource):
     address: tuple[Address, ...] = ()
     communication: tuple[Communication, ...] = ()
     general_practitioner: tuple[Reference, ...] = Field(default=(), alias="generalPractitioner")
+    active: bool | None = None
+    link: tuple[PatientLink, ...] = ()
 
 
 class Practitioner(Resource):
@@ -199,3 +206,19 @@ class MessageBundle(Resource):
     type: Literal["message"]
     timestamp: DateTime
     entry: tuple[Entry, ...] = Field(min_length=2)
+
+
+class Parameter(Element):
+    name: str
+    reference: Reference | None = Field(default=None, alias="valueReference")
+    identifier: BusinessIdentifier | None = Field(default=None, alias="valueIdentifier")
+    flag: bool | None = Field(default=None, alias="valueBoolean")
+    resource: dict[str, Any] | None = None
+
+
+class Parameters(Resource):
+    resource_type: Literal["Parameters"] = Field(alias="resourceType")
+    parameter: tuple[Parameter, ...] = Field(min_length=1)
+
+    def named(self, name: str) -> tuple[Parameter, ...]:
+        return tuple(one for one in self.parameter if one.name == name)

@@ -18,6 +18,7 @@ from tests.unit.intake.bundles import (
     discharge,
     discharged,
     encounter,
+    patient,
     referral,
     summary,
     task,
@@ -93,6 +94,33 @@ async def test_single_encounters_say_how_things_stand(client: Client, intake: In
     ]
     [row] = await intake.rows("SELECT status FROM encounter")
     assert row["status"] == "in-progress"
+
+
+async def test_patients_are_merged_by_link_and_by_operation(client: Client, intake: Intake) -> None:
+    """Three records become one; what comes under the retired numbers later is the survivor's."""
+    for one, number in (("p1", "MRN001"), ("p2", "MRN002"), ("p3", "MRN003")):
+        said = await post(client, "/Patient", {**patient(id=one), "identifier": [{"value": number}]})
+        assert said.status == 200, said.text
+    assert (await post(client, "/Patient/p9", patient(id="p1"), "PUT")).status == 422
+    gone = patient(id="p2", identifier=[{"value": "MRN002"}])
+    gone |= {"active": False, "link": [{"other": {"reference": "Patient/p1"}, "type": "replaced-by"}]}
+    assert (await post(client, "/Patient/p2", gone, "PUT")).status == 200
+    asked = {
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "source-patient", "valueReference": {"reference": "Patient/p3"}},
+            {"name": "target-patient", "valueReference": {"reference": "Patient/p1"}},
+        ],
+    }
+    assert (await post(client, "/Patient/$merge", asked)).status == 200
+    assert (await intake.event_types()).count("patient.merged") == 4  # each on both keys
+    again = await post(client, "/Patient/$merge", asked)
+    assert again.body["issue"][0]["code"] == "duplicate"
+    late = {"subject": {"reference": "Patient/p2"}}
+    assert (await post(client, "/Encounter", encounter(**late))).status == 200
+    [stay] = await intake.rows("SELECT patient_id FROM encounter")
+    [survivor] = await intake.rows("SELECT DISTINCT survivor FROM patient_key WHERE survivor IS NOT NULL")
+    assert stay["patient_id"] == survivor["survivor"]
 
 
 async def test_errors_are_outcomes_with_their_place(client: Client, intake: Intake) -> None:

@@ -199,3 +199,66 @@ def test_a_single_resource_stands_for_its_status() -> None:
     assert [adt_of(encounter(status)).trigger for status in ("planned", "in-progress", "finished", "cancelled")] == [
         "A05", "in-progress", "A03", "A11",
     ]  # fmt: skip
+
+
+def numbers(found: tuple[Identifier, ...]) -> list[tuple[str, str]]:
+    return [(one.type, one.value) for one in found]
+
+
+@pytest.mark.parametrize(
+    ("more", "trigger", "active"),
+    [({}, "A31", None), ({"active": True}, "A31", True), ({"active": False}, "A29", False)],
+)
+def test_a_single_patient_says_who_somebody_is(more: dict[str, Any], trigger: str, active: bool | None) -> None:  # noqa: FBT001
+    found = adt_of(patient(**more))
+    assert (found.trigger, found.visit, found.fact) == (trigger, None, None)
+    assert found.demographics["name"]["family"] == "Testa"
+    assert found.demographics.get("is_active") is active
+    assert numbers(found.identifiers) == [("FHIR", "p1"), ("MR", "MRN001")]
+
+
+def test_links_between_patients_are_merges_and_links() -> None:
+    gone = adt_of(patient(active=False, link=[{"other": {"reference": "Patient/p2"}, "type": "replaced-by"}]))
+    assert (gone.trigger, gone.demographics) == ("A40", {})
+    assert numbers(gone.identifiers) == [("FHIR", "p2")]
+    assert numbers(gone.retired) == [("FHIR", "p1"), ("MR", "MRN001")]
+    two = [{"other": {"reference": f"Patient/{other}"}, "type": "replaces"} for other in ("p2", "p3")]
+    kept = adt_of(patient(link=two))
+    assert [numbers(part.retired) for part in kept.parts] == [[("FHIR", "p2")], [("FHIR", "p3")]]
+    assert {numbers(part.identifiers)[0] for part in kept.parts} == {("FHIR", "p1")}
+    linked = adt_of(patient(link=[{"other": {"reference": "Patient/p2"}, "type": "seealso"}]))
+    assert [part.trigger for part in linked.parts] == ["A24", "A24"]
+
+
+def test_a_merge_may_come_as_a_message_or_an_operation() -> None:
+    other = {**patient(id="p2"), "identifier": [{"value": "MRN002"}]}
+    survivor = patient(link=[{"other": {"reference": "Patient/p2"}, "type": "replaces"}])
+    told = adt_of(message("ADT-A40", survivor, other, sent=SENT))
+    assert (told.trigger, numbers(told.retired)) == ("A40", [("FHIR", "p2"), ("MR", "MRN002")])
+    asked = {
+        "resourceType": "Parameters",
+        "parameter": [
+            {"name": "source-patient", "valueReference": {"reference": "Patient/p2"}},
+            {"name": "target-patient-identifier", "valueIdentifier": {"value": "MRN001"}},
+        ],
+    }
+    merged = adt_of(asked)
+    assert (numbers(merged.identifiers), numbers(merged.retired)) == ([("MR", "MRN001")], [("FHIR", "p2")])
+
+
+@pytest.mark.parametrize(
+    ("body", "expression"),
+    [
+        (patient(id=None, identifier=[]), "Patient.identifier"),
+        (patient(link=[{"other": {"display": "somebody"}, "type": "replaces"}]), "Patient.link[0].other"),
+        (patient(link=[{"other": {"reference": "Patient/p2"}, "type": "is"}]), "Patient.link[0].type"),
+        (message("ADT-A40", patient(), sent=SENT), "Bundle.entry[1].resource.link"),
+        ({"resourceType": "Parameters", "parameter": [{"name": "source-patient"}]}, "Parameters.parameter"),
+        (
+            {"resourceType": "Parameters", "parameter": [{"name": "preview", "valueBoolean": True}]},
+            "Parameters.parameter",
+        ),
+    ],
+)
+def test_a_patient_or_merge_that_names_nobody_is_refused(body: bytes | dict[str, Any], expression: str) -> None:
+    assert read(body).issues[0].expression == expression
