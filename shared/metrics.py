@@ -62,6 +62,17 @@ FEEDS_RELOADS = Counter("handoff_feeds_reloads", "Times the feeds file was read 
 FEEDS_FILE_REFUSED = Gauge(
     "handoff_feeds_file_refused", "1 while the feeds file is broken and older feeds are in force"
 )
+PATIENTS_MATCHED = Counter(
+    "handoff_patients_matched",
+    "Patients compared across authorities, by what was found: unmatched, review, linking",
+    ("found",),
+)
+OVERLAYS_SUSPECTED = Counter(
+    "handoff_overlays_suspected", "Messages held because a number suddenly names somebody else", ("feed",)
+)
+IDENTITY_REVIEWS = Gauge(
+    "handoff_identity_reviews", "Pairs of patients and joins of records, by how they stand", ("standing",)
+)
 ACK_SECONDS = Histogram("handoff_ack_seconds", "From the frame's last byte to the acknowledgement", buckets=FAST)
 GROUP_MESSAGES = Histogram("handoff_group_messages", "Messages in one group commit", buckets=SIZES)
 

@@ -16,6 +16,7 @@ from services.dashboard.pages import (
     connect,
     deliveries,
     feeds,
+    files,
     held,
     identity,
     messages,
@@ -44,7 +45,7 @@ SERVICE = "dashboard"
 GATHER_S = 0.25
 PAGES = (
     *(board, work, transition, referrals, monitoring, notices, quality),
-    *(feeds, connect, pipeline, deliveries, messages, held, identity),
+    *(feeds, connect, files, pipeline, deliveries, messages, held, identity),
 )
 
 
@@ -91,7 +92,7 @@ async def build(settings: Settings) -> Service:
         settings=settings.http,
         routers=routers,
         session_cookie=SESSION_COOKIE,
-        body_limits={"/connect": connect.UPLOAD_BYTES},
+        body_limits={"/connect": connect.UPLOAD_BYTES, "/files": files.UPLOAD_BYTES},
     )
     app.mount("/static", StaticFiles(STATIC), name="static")
     app.state.console = Console(database, Peers(settings.services.named(), http), http, settings, make_templates())

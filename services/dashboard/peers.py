@@ -1,7 +1,7 @@
 """The other services, asked with the console user's own token: the console can do nothing that its user may not."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -70,6 +70,32 @@ class Peers:
                     *lines, rest = (rest + part).split(b"\n")
                     for line in lines:
                         yield orjson.loads(line)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            log.warning("service does not answer", source=service, exc_info=error)
+            raise Problem(503, f"{service} does not answer", slug="service-away") from None
+
+    async def send_file(
+        self,
+        service: str,
+        path: str,
+        token: str,
+        content: AsyncIterable[bytes],
+        name: str,
+        params: Mapping[str, str] | None = None,
+    ) -> Any:
+        """Passes a file on as it is read, and answers as get."""
+        form = aiohttp.FormData(quote_fields=False)
+        form.add_field("file", content, filename=name or "messages", content_type="application/octet-stream")
+        try:
+            async with self._session.post(
+                self.addresses[service] + path,
+                headers={"authorization": f"Bearer {token}"},
+                params=params,
+                data=form,
+                timeout=UPLOAD_TIMEOUT,
+                allow_redirects=False,
+            ) as answer:
+                return read_answer(service, answer.status, await answer.read())
         except (aiohttp.ClientError, TimeoutError) as error:
             log.warning("service does not answer", source=service, exc_info=error)
             raise Problem(503, f"{service} does not answer", slug="service-away") from None

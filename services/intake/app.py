@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 from fastapi import APIRouter, FastAPI
 
-from services.intake import idempotency, operating
+from services.intake import file_store, idempotency, operating
 from services.intake.api import messages_router, patients_router
 from services.intake.correcting import Corrector
 from services.intake.counting import Counting
@@ -25,6 +25,7 @@ from services.intake.identity.api import identity_router
 from services.intake.identity.linking import link_certain
 from services.intake.identity.match_api import match_router
 from services.intake.identity.matching import Matching
+from services.intake.identity.showing import show_reviews
 from services.intake.identity.weights import read_weights
 from services.intake.incoming_files import IncomingFiles
 from services.intake.log_api import log_router
@@ -133,6 +134,7 @@ def _background(parts: Parts) -> list[Background]:
         parts.runs.run,
         Release(database, parts.corrector, parts.reception).run,
         _named(parts.matching.run, partial(link_certain, database)),
+        _named(show_reviews, database),
         parts.files.run,
         Forgetting.of(database, settings.retention, ENDED).run,
         *watching,
@@ -171,6 +173,8 @@ async def keep_partitions_once(database: Database, kept_for: timedelta) -> None:
     """Room for the messages of the next days; those past their time go."""
     await database.pool.execute("SELECT message_maintain()")
     await idempotency.forget(database.pool)
+    async with database.pool.acquire() as connection:
+        await file_store.forget(connection)
     await forget_old_messages(database, kept_for)
 
 

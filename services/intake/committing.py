@@ -25,7 +25,7 @@ from services.intake.sequence import all_follow
 from services.intake.store import Opened
 from services.intake.triggers import ALONE
 from shared.events.people import Identifier
-from shared.metrics import MESSAGES
+from shared.metrics import MESSAGES, OVERLAYS_SUSPECTED
 from shared.postgres import Database, Transaction
 from shared.telemetry import log
 
@@ -189,6 +189,8 @@ def _settle(effects: Sequence[Effect]) -> None:
     for labels, count in counts.items():
         MESSAGES.labels(*labels).inc(count)
     for effect in effects:
+        if effect.verdict.reason is Reason.OVERLAY_SUSPECTED:
+            OVERLAYS_SUSPECTED.labels(effect.arrival.feed_name).inc()
         if not effect.arrival.done.done():
             effect.arrival.done.set_result(effect.verdict)
 

@@ -1,5 +1,7 @@
 """`/files`: upload a file of messages; see how far it is, and its report."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -7,8 +9,9 @@ from fastapi import APIRouter, Query, Request, Response
 from starlette.datastructures import UploadFile
 
 from services.intake import file_store
+from services.intake.batches import MessageTooLongError
 from services.intake.feeds import FeedDirectory
-from services.intake.incoming_files import IncomingFiles
+from services.intake.incoming_files import LONGEST_MESSAGE, PART_BYTES, EmptyFileError, IncomingFiles
 from services.intake.offering import feed_for, feeds_of
 from shared.http import Caller, Problem, Role, allow
 from shared.postgres import Database
@@ -34,12 +37,17 @@ def files_router(database: Database, feeds: FeedDirectory, files: IncomingFiles)
             feed_for(feeds, feed, caller)
         elif caller.is_bound:
             raise Problem(403, "Name the feed of your facility", slug="feed-not-named")
-        name, content = await _sent(request)
-        if not content:
-            raise Problem(422, "The file is empty", slug="empty-body")
-        file_id = await files.keep(name, "upload", content, feed)
-        response.headers["location"] = f"/files/{file_id}"
-        return {"id": file_id, "size": len(content)}
+        async with _sent(request) as (name, content):
+            try:
+                kept = await files.keep(name, "upload", content, feed)
+            except EmptyFileError:
+                raise Problem(422, "The file is empty", slug="empty-body") from None
+            except MessageTooLongError:
+                raise Problem(
+                    413, "A message in it is too long", slug="message-too-long", limit_bytes=LONGEST_MESSAGE
+                ) from None
+        response.headers["location"] = f"/files/{kept.id}"
+        return {"id": kept.id, "size": kept.size}
 
     @router.get("/files")
     async def latest(caller: Looker, limit: Annotated[int, Query(ge=1, le=200)] = 50) -> dict[str, Any]:
@@ -59,11 +67,19 @@ def files_router(database: Database, feeds: FeedDirectory, files: IncomingFiles)
     return router
 
 
-async def _sent(request: Request) -> tuple[str, bytes]:
+@asynccontextmanager
+async def _sent(request: Request) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
+    """The file's name and its content as it comes; a form's file lies on the disk, of a bare body nothing is held."""
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
-        return "", await request.body()
+        yield "", request.stream()
+        return
     async with request.form(max_files=1, max_fields=4) as form:
         file = form.get("file")
         if not isinstance(file, UploadFile):
             raise Problem(422, "The form has no file", slug="no-file")
-        return file.filename or "", await file.read()
+        yield file.filename or "", _content_of(file)
+
+
+async def _content_of(file: UploadFile) -> AsyncIterator[bytes]:
+    while piece := await file.read(PART_BYTES):
+        yield piece

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
@@ -9,7 +10,8 @@ import asyncpg
 import orjson
 
 from services.intake import file_store
-from services.intake.incoming_files import IncomingFiles
+from services.intake.batches import MessageTooLongError
+from services.intake.incoming_files import LONGEST_MESSAGE, PART_BYTES, IncomingFiles
 from services.intake.settings import FilesSettings
 from shared.metrics import WORK_ALIVE
 from shared.postgres import Database
@@ -71,17 +73,24 @@ class WatchedFolder:
     async def _take(self, file: Path, stamp: Stamp) -> None:
         """Kept first, moved after: whoever finds it here once more finds its messages known."""
         if stamp[0] > self._settings.max_bytes:
-            await asyncio.to_thread(file.rename, self._folder / REFUSED / file.name)
-            log.warning("file too large", limit=self._settings.max_bytes)
+            await self._refuse(file, self._settings.max_bytes)
             return
         file_id = self._kept.get((file, stamp))
         if file_id is None:
-            content = await asyncio.to_thread(file.read_bytes)
-            file_id = self._kept[file, stamp] = await self._files.keep(file.name, "folder", content)
+            try:
+                kept = await self._files.keep(file.name, "folder", _content_of(file))
+            except MessageTooLongError:
+                await self._refuse(file, LONGEST_MESSAGE)
+                return
+            file_id = self._kept[file, stamp] = kept.id
         name = shortened(file.name)
         await asyncio.to_thread(file.rename, self._folder / TAKEN / f"{file_id}-{name}")
         del self._kept[file, stamp]
         self._reading[file_id] = name
+
+    async def _refuse(self, file: Path, limit: int) -> None:
+        await asyncio.to_thread(file.rename, self._folder / REFUSED / file.name)
+        log.warning("file too large", limit=limit)
 
     async def _report(self, file_id: UUID) -> None:
         async with self._database.pool.acquire() as connection:
@@ -91,6 +100,12 @@ class WatchedFolder:
         name = self._reading.pop(file_id)
         report = orjson.dumps(row, default=str, option=orjson.OPT_INDENT_2)
         await asyncio.to_thread((self._folder / REPORTS / f"{file_id}-{name}.json").write_bytes, report)
+
+
+async def _content_of(file: Path) -> AsyncIterator[bytes]:
+    with await asyncio.to_thread(file.open, "rb") as opened:
+        while piece := await asyncio.to_thread(opened.read, PART_BYTES):
+            yield piece
 
 
 def shortened(name: str) -> str:

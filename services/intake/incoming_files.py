@@ -3,15 +3,18 @@
 import asyncio
 import re
 from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
-from typing import Any
-from uuid import UUID
+from functools import partial
+from itertools import count
+from typing import Any, NamedTuple
+from uuid import UUID, uuid5
 
 import asyncpg
 
 from services.intake import file_store
 from services.intake.arrival import Arrival, is_json, read_arrival, spoiled_arrival
-from services.intake.batches import split
+from services.intake.batches import Splitter
 from services.intake.feeds import FeedDirectory
 from services.intake.fhir.reading import read_fhir
 from services.intake.message import Outcome, Reason, Verdict
@@ -23,11 +26,25 @@ from shared.postgres import Database
 from shared.telemetry import log
 
 AT_ONCE = 64
+PART_BYTES = 512 * 1024
+LONGEST_MESSAGE = 5 * 1024 * 1024
+"""As over MLLP and by FHIR."""
 MOST_PROBLEMS = 200
 LOOK_EVERY_S = 2.0
 NOWHERE = ""
 """Host of a file: no sender is known by where a file lies, so an unlisted one is refused."""
 _PLAIN_NAME = re.compile(r"[\w.()+ -]{1,100}")
+
+
+class EmptyFileError(Exception):
+    """There is nothing in it."""
+
+
+class Kept(NamedTuple):
+    """A file that is durable; its size in bytes."""
+
+    id: UUID
+    size: int
 
 
 class IncomingFiles:
@@ -40,14 +57,40 @@ class IncomingFiles:
         self._seal = seal
         self._wake = asyncio.Event()
 
-    async def keep(self, name: str, source: str, content: bytes, feed: str | None = None) -> UUID:
-        """The file's id, once it is durable."""
+    async def keep(self, name: str, source: str, content: AsyncIterable[bytes], feed: str | None = None) -> Kept:
+        """Keeps the content as it comes, a part at a time; answers once the whole is durable.
+
+        Raises EmptyFileError, or MessageTooLongError: nothing is kept then.
+        """
         file_id = uuid7()
-        sealed = self._seal.close(content, file_id)
         async with self._database.pool.acquire() as connection:
-            await file_store.keep(connection, file_id, shown_name(name), source, feed, len(content), sealed)
+            await file_store.begin(connection, file_id, shown_name(name), source, feed)
+        try:
+            size = await self._take_in(file_id, content)
+        except BaseException:
+            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                async with self._database.pool.acquire() as connection:
+                    await file_store.discard(connection, file_id)
+            raise
         self._wake.set()
-        return file_id
+        return Kept(file_id, size)
+
+    async def _take_in(self, file_id: UUID, content: AsyncIterable[bytes]) -> int:
+        """Its size in bytes, once all of it is durable."""
+        size = number = messages = 0
+        splitter = Splitter(LONGEST_MESSAGE)
+        async for part in _parts(content):
+            messages += len(await asyncio.to_thread(splitter.feed, part))
+            sealed = self._seal.close(part, part_id(file_id, number))
+            async with self._database.pool.acquire() as connection:
+                await file_store.add(connection, file_id, number, sealed)
+            size, number = size + len(part), number + 1
+        messages += len(splitter.end())
+        if not size:
+            raise EmptyFileError
+        async with self._database.pool.acquire() as connection:
+            await file_store.arrived(connection, file_id, size, messages, splitter.announced)
+        return size
 
     async def run(self) -> None:
         """Reads what waits, until cancelled."""
@@ -70,25 +113,43 @@ class IncomingFiles:
             row = await file_store.claim(connection)
         if row is None:
             return False
-        batch = await asyncio.to_thread(split, self._seal.open(row["sealed"], row["id"]))
         outcomes, problems, done = Counter(row["outcomes"]), list(row["problems"]), row["done"]
-        while done < len(batch.messages) or not batch.messages:
-            part = batch.messages[done : done + AT_ONCE]
+        async for part in self._unread(row):
             for number, (arrival, verdict) in enumerate(await self._offer(part, row["feed"]), done + 1):
                 outcomes[verdict.outcome.value] += 1
                 if verdict.outcome not in {Outcome.ACCEPTED, Outcome.DUPLICATE} and len(problems) < MOST_PROBLEMS:
                     problems.append(_problem(number, arrival, verdict))
             done += len(part)
             async with self._database.pool.acquire() as connection:
-                await file_store.progress(
-                    connection, row["id"], len(batch.messages), batch.announced, done, dict(outcomes), problems
-                )
-            if not part:
-                break
+                await file_store.progress(connection, row["id"], done, dict(outcomes), problems)
         async with self._database.pool.acquire() as connection:
             await file_store.finish(connection, row["id"])
         log.info("file read", source=row["source"], count=done)
         return True
+
+    async def _unread(self, row: Any) -> AsyncIterator[tuple[bytes, ...]]:
+        """The messages from where the file was left, some at a time."""
+        splitter, number, waiting = Splitter(), 0, list[bytes]()
+        async for piece in self._pieces(row):
+            for message in await asyncio.to_thread(splitter.end if piece is None else partial(splitter.feed, piece)):
+                number += 1
+                if number > row["done"]:
+                    waiting.append(message)
+            while len(waiting) >= AT_ONCE or (piece is None and waiting):
+                yield tuple(waiting[:AT_ONCE])
+                del waiting[:AT_ONCE]
+
+    async def _pieces(self, row: Any) -> AsyncIterator[bytes | None]:
+        """The file's content, part by part, then None. Raises InvalidTag when a part is not what was kept."""
+        if row["sealed"] is not None:  # kept whole, by an earlier version
+            yield self._seal.open(row["sealed"], row["id"])
+        for number in count():
+            async with self._database.pool.acquire() as connection:
+                sealed = await file_store.part(connection, row["id"], number)
+            if sealed is None:
+                break
+            yield self._seal.open(sealed, part_id(row["id"], number))
+        yield None
 
     async def _offer(self, part: tuple[bytes, ...], feed: str | None) -> list[tuple[Arrival, Verdict]]:
         """Offers them together and awaits all: they are committed in few groups. Raises OSError when one could not be
@@ -125,6 +186,23 @@ def _problem(number: int, arrival: Arrival, verdict: Verdict) -> dict[str, Any]:
         "reason": verdict.reason,
         "location": verdict.location,
     }
+
+
+def part_id(file_id: UUID, number: int) -> UUID:
+    """What a part's seal is bound to, so that parts can't be swapped."""
+    return uuid5(file_id, str(number))
+
+
+async def _parts(content: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """In parts of an even size, whatever the pieces that come."""
+    gathered = bytearray()
+    async for piece in content:
+        gathered += piece
+        while len(gathered) >= PART_BYTES:
+            yield bytes(gathered[:PART_BYTES])
+            del gathered[:PART_BYTES]
+    if gathered:
+        yield bytes(gathered)
 
 
 def shown_name(name: str) -> str:

@@ -80,7 +80,7 @@ class FilesSettings(BaseModel):
     look_every_s: float = Field(
         default=2.0, gt=0, description="Time between two looks; a file unchanged between two of them is taken."
     )
-    max_bytes: int = Field(default=32 * 1024 * 1024, ge=1024, description="Largest file taken, in bytes.")
+    max_bytes: int = Field(default=256 * 1024 * 1024, ge=1024, description="Largest file taken, in bytes.")
 
 
 class Settings(BaseSettings):

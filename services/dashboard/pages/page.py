@@ -45,6 +45,7 @@ NAVIGATION: tuple[tuple[str, str, tuple[Role, ...]], ...] = (
     ("/monitoring", "Monitoring", (*CARE, Role.AUDITOR)),
     ("/feeds", "Feeds", PIPELINE),
     ("/connect", "Connect a feed", (Role.INTEGRATION,)),
+    ("/files", "Files", PIPELINE),
     ("/pipeline", "Pipeline", OPS),
     ("/parked", "Parked", OPS),
     ("/deliveries", "Deliveries", OPS),

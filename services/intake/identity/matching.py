@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import asyncpg
@@ -13,7 +14,7 @@ from services.intake.identity.store import Keyed, Pair
 from services.intake.identity.traits import Traits, traits_of
 from services.intake.identity.weights import Weights
 from services.intake.patient import record_from_json, values_of
-from shared.metrics import WORK_ALIVE
+from shared.metrics import PATIENTS_MATCHED, WORK_ALIVE
 from shared.postgres import Database, Transaction
 from shared.telemetry import log
 
@@ -26,7 +27,8 @@ RESTS = 9.0
 RETRY_S = 5.0
 Linker = Callable[[], Awaitable[int]]
 """Links what is certain; answers how many pairs it looked at."""
-LINKING, REVIEW = "linking", "review"
+LINKING, REVIEW, UNMATCHED = "linking", "review", "unmatched"
+STATES = (LINKING, REVIEW)
 
 
 class Matching:
@@ -74,10 +76,12 @@ class Matching:
             return
         await store.add_keys(tx.connection, keyed)
         pairs = await store.candidates(tx.connection, keyed, self.weights.block_most)
-        if pairs:
-            await self._keep(tx, pairs, people)
+        states = await self._keep(tx, pairs, people) if pairs else {}
+        for found, count in _found(people, states).items():
+            PATIENTS_MATCHED.labels(found).inc(count)
 
-    async def _keep(self, tx: Transaction, pairs: Sequence[Pair], people: Mapping[str, Traits]) -> None:
+    async def _keep(self, tx: Transaction, pairs: Sequence[Pair], people: Mapping[str, Traits]) -> dict[Pair, str]:
+        """How the pairs stand that may be one person."""
         known = await store.decided(tx.connection, pairs)
         open_pairs = [pair for pair in pairs if pair not in known]
         others = {who for pair in open_pairs for who in pair} - people.keys()
@@ -89,6 +93,7 @@ class Matching:
         dropped = [pair for pair in open_pairs if pair not in kept]
         if dropped:
             await store.drop_pairs(tx.connection, dropped)
+        return {pair: state for pair, (state, _) in kept.items()}
 
     def scores(self, pairs: Iterable[Pair], people: Mapping[str, Traits]) -> dict[Pair, Score]:
         """Of those that reach the review's threshold. Within one authority its own word (A40) is awaited."""
@@ -105,6 +110,12 @@ class Matching:
     def _state(self, pair: Pair, scores: Mapping[Pair, Score]) -> str:
         is_certain = scores[pair].grade is Grade.CERTAIN and self.auto_link
         return LINKING if is_certain and not _has_rival(pair, scores) else REVIEW
+
+
+def _found(people: Iterable[str], states: Mapping[Pair, str]) -> Counter[str]:
+    """What was found for each of these patients, the most certain first."""
+    by_state = {wanted: {who for pair, state in states.items() if state == wanted for who in pair} for wanted in STATES}
+    return Counter(next((state for state in STATES if who in by_state[state]), UNMATCHED) for who in people)
 
 
 def _has_rival(pair: Pair, scores: Mapping[Pair, Score]) -> bool:

@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from services.intake.files_api import files_router
 from services.intake.folder import WatchedFolder
-from services.intake.incoming_files import IncomingFiles
+from services.intake.incoming_files import LONGEST_MESSAGE, PART_BYTES, IncomingFiles
 from services.intake.sealing import Seal
 from services.intake.settings import FilesSettings
 from shared.http import Role
@@ -42,7 +42,12 @@ async def client(
 ) -> AsyncIterator[Client]:
     async with (
         issuing(tmp_path_factory.mktemp("issuer")) as (_, tokens),
-        service(tokens, [files_router(intake.database, intake.feeds, files)], database=intake.database) as answering,
+        service(
+            tokens,
+            [files_router(intake.database, intake.feeds, files)],
+            database=intake.database,
+            max_body_bytes=2 * LONGEST_MESSAGE,
+        ) as answering,
     ):
         yield answering
 
@@ -74,6 +79,40 @@ async def test_a_batch_is_read_with_a_report(client: Client, intake: Intake, fil
     ]
     assert await intake.event_types() == ["encounter.admitted", "encounter.discharged"]
     assert await intake.rows("SELECT 1 FROM incoming_file WHERE sealed IS NOT NULL") == []
+
+
+async def test_a_large_file_is_kept_part_by_part_and_read_with_its_progress(
+    client: Client, intake: Intake, files: IncomingFiles
+) -> None:
+    """Larger than any part: messages cross the parts' bounds."""
+    filler = b"ZZZ|" + b"x" * 60_000 + b"\r"
+    day = b"".join(adt("A08", control_id=str(n), mrn=f"M{n}", visit=f"V{n}") + filler for n in range(40))
+    kept = await client.ask("POST", "/files", Role.INTEGRATION, data=day)
+    assert kept.body["size"] == len(day)
+    parts = await intake.rows("SELECT sealed FROM incoming_file_part ORDER BY number")
+    assert len(parts) == -(-len(day) // PART_BYTES)
+    assert not any(b"GENHOSP" in part["sealed"] for part in parts)
+    waiting = (await client.ask("GET", kept.headers["location"], Role.OPS)).body
+    assert (waiting["messages"], waiting["done"]) == (40, 0)
+    async with running(files.run):
+        report = await done(client, kept.headers["location"])
+    assert (report["outcomes"], report["done"]) == ({"accepted": 40}, 40)
+    assert await intake.rows("SELECT 1 FROM incoming_file_part") == []
+
+
+async def test_a_file_that_breaks_off_or_holds_too_long_a_message_leaves_nothing(
+    client: Client, intake: Intake, files: IncomingFiles
+) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield adt("A01") + b"x" * PART_BYTES
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await files.keep("day.hl7", "upload", broken())
+    huge = adt("A01") + b"ZZZ|" + b"x" * LONGEST_MESSAGE
+    refused = await client.ask("POST", "/files", Role.INTEGRATION, data=huge)
+    assert (refused.status, refused.body["type"]) == (413, "urn:handoff:problem:message-too-long")
+    assert await intake.rows("SELECT 1 FROM incoming_file UNION ALL SELECT 1 FROM incoming_file_part") == []
 
 
 async def test_a_file_whose_reader_died_goes_on_where_it_was(

@@ -6,7 +6,9 @@ import orjson
 
 from services.intake.identity.linking import link_certain
 from services.intake.identity.matching import Matching
+from services.intake.identity.showing import show_reviews_once
 from services.intake.identity.weights import read_weights
+from shared.metrics import IDENTITY_REVIEWS, PATIENTS_MATCHED
 from tests.integration.intake.conftest import Intake
 from tests.unit.intake.messages import adt
 
@@ -68,6 +70,21 @@ async def test_what_is_not_certain_waits_for_a_person(intake: Intake) -> None:
     assert await intake.rows("SELECT guards FROM identity_pair") == [{"guards": ["twins"]}]
     assert len(set((await patients_of(intake)).values())) == 2
     assert "patient.merged" not in await intake.event_types()
+
+
+async def test_rates_of_review_and_of_the_unmatched_are_metrics(intake: Intake) -> None:
+    def found(what: str) -> float:
+        return float(PATIENTS_MATCHED.labels(what)._value.get())
+
+    before = {what: found(what) for what in ("unmatched", "review")}
+    sender = await intake.sender()
+    await sender.send(told("A01", mrn="1001", visit="V1", facility="GENHOSP"))
+    await match(intake)
+    await sender.send(told("A01", mrn="7702", visit="V2", facility="LAKESIDE", control_id="2"))
+    await match(intake, auto_link=False)
+    assert {what: found(what) - count for what, count in before.items()} == {"unmatched": 1, "review": 1}
+    await show_reviews_once(intake.database)
+    assert IDENTITY_REVIEWS.labels("pairs review")._value.get() == 1
 
 
 async def test_two_who_are_certain_at_once_are_left_to_a_person(intake: Intake) -> None:

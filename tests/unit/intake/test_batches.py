@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.intake.batches import split
+from services.intake.batches import Splitter, split
 from tests.unit.intake.messages import adt
 
 ONE, TWO = adt("A01", control_id="1"), adt("A03", control_id="2")
@@ -27,6 +27,35 @@ LF = ONE.replace(b"\r", b"\n")
 )
 def test_messages_are_found(content: bytes, count: int) -> None:
     assert len(split(content).messages) == count
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbf \r\nFHS|^~\\&|X\rBHS|^~\\&|Y\r" + ONE + TWO + b"BTS|2\rBHS|\r" + LF + b"BTS|12\rFTS|2\r",
+        b"\x0b" + ONE + b"\x1c\x0d\x0b" + TWO + b"\x1c\x0d",
+        b"notes\nMSH is a word\n" + TWO,
+        b'\xef\xbb\xbf{"a": 1}\r\n\n{"b": 2}\n{"c": 3}',
+        b'{\n "a": 1\n}\n',
+        b'[{"a": 1},\n{"b": 2}]',
+        b"",
+        b"\xef\xbb",
+    ],
+)
+def test_a_file_in_pieces_is_split_like_the_whole(content: bytes, size: int) -> None:
+    splitter = Splitter()
+    found = [one for at in range(0, len(content), size) for one in splitter.feed(content[at : at + size])]
+    found += splitter.end()
+    whole = split(content)
+    assert (tuple(found), splitter.announced) == (whole.messages, whole.announced)
+
+
+def test_no_more_is_held_than_the_message_under_way() -> None:
+    splitter = Splitter()
+    found = [len(splitter.feed(ONE)) for _ in range(1000)]
+    assert (sum(found), found[0], set(found[1:])) == (999, 0, {1})
+    assert len(splitter._rest) == len(ONE)
 
 
 def test_a_message_is_what_it_was_without_its_envelope() -> None:
