@@ -18,7 +18,7 @@ from deploy.bench.figures import Report
 from deploy.bench.ground import Ground, prepared
 from deploy.local.settings import ROOT
 
-ROWS = ("throughput", "latency", "sustained", "bare", "following", "growth", "log", "plans", "replay")
+ROWS = ("throughput", "latency", "poison", "sustained", "bare", "following", "growth", "log", "plans", "replay")
 # They speak of plans alone: filling ten million rows need not survive a power cut.
 WITHOUT_WRITING_THROUGH = frozenset({"plans"})
 
@@ -74,6 +74,7 @@ async def _measure(rows: tuple[str, ...], sizes: Sizes, write: Callable[[Report]
     measures: dict[str, Callable[[Ground], Awaitable[None]]] = {
         "throughput": lambda ground: taking_in.throughput(ground, report, seconds=seconds, rounds=3),
         "latency": lambda ground: taking_in.latency(ground, report, seconds=3 * seconds),
+        "poison": lambda ground: taking_in.poison(ground, report, messages=int(800 * seconds), rounds=5),
         "sustained": lambda ground: end_to_end.sustained(ground, report, seconds=sizes.sustained_s),
         "bare": lambda ground: end_to_end.beside_the_bare(ground, report, messages=int(800 * seconds)),
         "following": lambda ground: following.on_one_core(ground, report, messages=int(600 * seconds)),

@@ -16,6 +16,7 @@ import orjson
 
 from deploy.bench.figures import percentile
 from deploy.bench.mixing import mixed
+from deploy.bench.poisoning import poisoned
 from deploy.chaos.offering import stories
 from deploy.chaos.plan import Size
 from deploy.simulator.schedule import Planned
@@ -64,7 +65,9 @@ def main() -> None:
     asked = _asked()
     size = Size(messages=asked.messages, kills=0, rate=asked.rate or 200.0, duplicates=0.0)
     told = stories(asked.seed, size, emergency=EMERGENCY, updates=True)
-    messages = list(islice(mixed(told) if asked.mixed else told, asked.messages))
+    told = mixed(told) if asked.mixed else told
+    told = poisoned(told, asked.poison, asked.seed) if asked.poison else told
+    messages = list(islice(told, asked.messages))
     offering = Offering(asked.port, asked.connections, messages, asked.rate)
     seconds = asyncio.run(offering.run())
     shown = {f"p{q}": percentile(offering.ack_ms, q / 100) for q in (50, 95, 99)}
@@ -82,6 +85,7 @@ def _asked() -> argparse.Namespace:
         "--rate", type=float, default=0.0, help="messages a second in all; 0: as fast as they are answered"
     )
     parser.add_argument("--mixed", action="store_true", help="with results, documents, appointments and referrals")
+    parser.add_argument("--poison", type=float, default=0.0, help="share of messages that nobody can apply, 0 to 1")
     return parser.parse_args()
 
 

@@ -10,6 +10,8 @@ from deploy.bench.tools import Load
 ASKED_OF_THE_FLOOR = 0.30
 ASKED_P99_MS = {"alone": 50.0, "with all services": 250.0}
 RATE = 400
+POISON = 0.3
+ASKED_WITH_POISON = 0.9
 
 
 async def throughput(ground: Ground, report: Report, *, seconds: float, rounds: int) -> None:
@@ -41,3 +43,25 @@ async def latency(ground: Ground, report: Report, *, seconds: float) -> None:
         sent = await tools.send(ground.mllp_port, load)
         beside = f"p50 {sent.ack_ms['p50']:.1f}, p95 {sent.ack_ms['p95']:.1f} ms at {sent.per_second:.0f}/s"
         report.tell(Figure(f"acknowledgement p99 at {RATE}/s, {who}", sent.ack_ms["p99"], "ms", asked, "less", beside))
+
+
+async def poison(ground: Ground, report: Report, *, messages: int, rounds: int) -> None:
+    """Messages/s of a stream of which three in ten can't be applied, beside the same stream without them."""
+    await ground.only("intake")
+    ratios: list[float] = []
+    rates: dict[float, list[float]] = {0.0: [], POISON: []}
+    refused = 0
+    await tools.offer(ground.mllp_port, Load(50, messages, seed=800))
+    for turn in range(rounds):
+        for share in (0.0, POISON) if turn % 2 else (POISON, 0.0):
+            sent = await tools.offer(
+                ground.mllp_port, Load(50, messages, seed=810 + 10 * turn + bool(share)), poison=share
+            )
+            rates[share].append(sent.per_second)
+            refused += sent.errors if share else 0
+        ratios.append(rates[POISON][-1] / rates[0.0][-1])
+    beside = f"{median(rates[POISON]):.0f}/s beside {median(rates[0.0]):.0f}/s; {refused} of them refused"
+    report.tell(
+        Figure("taken in with 30 % poison among them, 50 connections", median(ratios), "of the rate without",
+               ASKED_WITH_POISON, beside=beside)
+    )  # fmt: skip

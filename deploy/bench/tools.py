@@ -69,14 +69,14 @@ async def send(port: int, load: Load, dump: Path | None = None) -> Sent:
     return await _sent(command)
 
 
-async def offer(port: int, load: Load, *, mixed: bool = False) -> Sent:
+async def offer(port: int, load: Load, *, mixed: bool = False, poison: float = 0.0) -> Sent:
     """As `send`, but whole present-day stays of the simulated hospitals: see deploy.bench.offering. `mixed`: with what
-    laboratories, record rooms, schedulers and referrers send beside them.
+    laboratories, record rooms, schedulers and referrers send beside them; `poison`: this share of all can't be applied.
     """
     command = [
         sys.executable, "-m", "deploy.bench.offering", "--port", str(port), "--connections", str(load.connections),
         "--messages", str(load.messages), "--seed", str(load.seed), "--rate", str(load.rate),
-        *(["--mixed"] if mixed else []),
+        *(["--mixed"] if mixed else []), "--poison", str(poison),
     ]  # fmt: skip
     return await _sent(command)
 
