@@ -16,7 +16,7 @@ from deploy.bench.ground import Ground
 from deploy.bench.log import intakes_tables, month_before_today
 from deploy.bench.log_questions import Question, Questions
 from deploy.bench.log_rows import fill_narrow
-from services.intake import counting, log_store, searching
+from services.intake import counting, log_store, move_store, searching
 
 if TYPE_CHECKING:
     import asyncpg
@@ -77,7 +77,7 @@ def _own() -> Mapping[str, tuple[str, Sequence[object]]]:
     return {
         "held, counted by reason and feed": (log_store.HELD_COUNTS, ()),
         "held, counted by feed": (counting.HELD, ()),
-        "held for a visit, set free by a merge": (log_store.SET_FREE, (100,)),
+        "held for a visit, set free by a merge": (move_store.SET_FREE, (100,)),
         "feeds of 24 hours, counted": (log_store.FEEDS, ()),
         "feeds heard of in 24 hours": (counting.SEEN, (datetime.now(UTC) - timedelta(minutes=1),)),
         "last received of each feed": (counting.LAST_RECEIVED, (feeds,)),

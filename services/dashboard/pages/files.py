@@ -7,8 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, File, Form, Request, Response, UploadFile
 
 from services.dashboard.forms import own_form
+from services.dashboard.pages.acts import refusal
 from services.dashboard.pages.page import PIPELINE, back_to, console_of, render
-from services.dashboard.pages.transition import refusal
 from services.dashboard.store import board
 from shared.http import Caller, Problem, Role, allow, token_of
 

@@ -116,8 +116,8 @@ async def test_patients_are_merged_by_link_and_by_operation(client: Client, inta
     assert (await intake.event_types()).count("patient.merged") == 4  # each on both keys
     again = await post(client, "/Patient/$merge", asked)
     assert again.body["issue"][0]["code"] == "duplicate"
-    late = {"subject": {"reference": "Patient/p2"}}
-    assert (await post(client, "/Encounter", encounter(**late))).status == 200
+    late = encounter(subject={"reference": "Patient/p2"})
+    assert (await post(client, "/Encounter", late)).status == 200
     [stay] = await intake.rows("SELECT patient_id FROM encounter")
     [survivor] = await intake.rows("SELECT DISTINCT survivor FROM patient_key WHERE survivor IS NOT NULL")
     assert stay["patient_id"] == survivor["survivor"]
