@@ -3,6 +3,7 @@ versioned, each number with its source; this module says what such a file may ho
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -109,6 +110,11 @@ class Family(Part):
             yield shared | told | {name: value for name, value in added.items() if value} | named
 
 
+def _in_order(value: object) -> object:
+    """A set has another order in each process."""
+    return sorted(value) if isinstance(value, frozenset) else str(value)
+
+
 @dataclass(frozen=True)
 class Measures:
     """Every measure that is counted, by id, with the value sets that they name."""
@@ -119,7 +125,7 @@ class Measures:
     @cached_property
     def edition(self) -> str:
         """Names what is counted and how: another one means that everybody must be counted anew."""
-        said = [f"{one.model_dump_json()}" for one in self.by_id.values()]
+        said = [json.dumps(one.model_dump(), sort_keys=True, default=_in_order) for one in self.by_id.values()]
         return hashlib.sha256("\n".join([*sorted(said), str(sorted(self.sets.items()))]).encode()).hexdigest()[:16]
 
     @cached_property

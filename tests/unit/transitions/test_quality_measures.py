@@ -1,6 +1,9 @@
 """The worked patients of docs/quality-measures.md, line by line; and what a measure's file may say."""
 
+import os
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -32,3 +35,22 @@ def test_every_measure_says_its_version_source_and_what_it_cannot_know() -> None
         assert one.version, one.id
         assert one.source, one.id
         assert one.cannot_know, one.id
+
+
+def test_the_edition_is_the_same_in_every_process() -> None:
+    """Else each start would have everybody counted anew."""
+    told = {
+        subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                "from services.transitions.quality.measures import *; print(read_measures().edition)",
+            ],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout.strip()
+        for seed in ("1", "2")
+    }
+    assert told == {MEASURES.edition}
