@@ -79,11 +79,10 @@ KINDS: Mapping[tuple[str, str], Kind] = {
     **{("ORU", trigger): _OBSERVATION for trigger in ("", "R01", "R03", "R30", "R31", "R32")},
     **{("MDM", trigger): _DOCUMENT for trigger in documents.TRIGGERS},
     **{("REF", trigger): _REFERRAL for trigger in referrals.TRIGGERS},
-    **{("RRI", trigger): _REFERRAL for trigger in (*referrals.TRIGGERS, "I15")},
+    **{("RRI", trigger): _REFERRAL for trigger in referrals.TRIGGERS},
     # Questions, about a patient and about a referral's status: nothing changed.
     ("QRY", "A19"): _skip(Reason.NOTHING_TO_DO),
     ("ADT", "A19"): _skip(Reason.NOTHING_TO_DO),
-    ("REF", "I15"): _skip(Reason.NOTHING_TO_DO),
 }
 _TYPES = frozenset(kind for kind, _ in KINDS) - {"QRY"}
 _UNKNOWN_TRIGGER = _skip(Reason.UNSUPPORTED_TRIGGER)

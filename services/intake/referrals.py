@@ -16,7 +16,7 @@ REQUESTED, ACCEPTED, REJECTED, EXPIRED = "requested", "accepted", "rejected", "e
 CANCEL_REQUESTED, CANCELLED = "cancel-requested", "cancelled"
 
 _RANKS: Mapping[str, Rank] = {"I12": Rank.OPENER, "I13": Rank.CHANGE, "I14": Rank.CANCEL, "I15": Rank.CHANGE}
-TRIGGERS = frozenset({"I12", "I13", "I14"})
+TRIGGERS = frozenset({"I12", "I13", "I14", "I15"})
 # RF1-1, HL7 table 0283. Pending is what a request is anyway, and no answer.
 _STATUSES = {"A": ACCEPTED, "R": REJECTED, "E": EXPIRED}
 # RF1-2, HL7 table 0280.
@@ -36,18 +36,24 @@ def read(context: Context, _who: Person) -> tuple[Statement, ...]:
     sent = context.sent()
     is_answer = heading.type == "RRI"
     rank = max(_RANKS[heading.trigger], Rank.CLOSER) if is_answer else _RANKS[heading.trigger]
+    if heading.trigger == "I15" and not is_answer:
+        said = {"asked_at": sent.iso if sent else context.received.isoformat()}
+        return (_statement(context, identifier, rank, said),)
     said = _said(context, referral)
     status = _status(heading.trigger, referral, is_answer=is_answer)
     if status:
         said["status"] = status
-    return (
-        Statement(
-            about=About.REFERRAL,
-            identifier=identifier,
-            order=context.order(rank, sent, sent),
-            occurred=sent.at if sent else context.received,
-            said=said,
-        ),
+    return (_statement(context, identifier, rank, said),)
+
+
+def _statement(context: Context, identifier: Identifier, rank: Rank, said: dict[str, Any]) -> Statement:
+    sent = context.sent()
+    return Statement(
+        about=About.REFERRAL,
+        identifier=identifier,
+        order=context.order(rank, sent, sent),
+        occurred=sent.at if sent else context.received,
+        said=said,
     )
 
 

@@ -166,6 +166,10 @@ def _document(told: Told, now: Mapping[str, Any]) -> tuple[Saying, ...]:
 
 def _referral(told: Told, now: Mapping[str, Any]) -> tuple[Saying, ...]:
     status = now.get("status", "requested")
+    is_asked = now.get("asked_at") != (told or {}).get("asked_at")
+    if told is None and now.keys() <= {"asked_at"}:
+        # Nobody has told of it: there is nothing to say where it stands.
+        return ()
     request = Saying(referrals.ReferralRequested, "requested", inferred="status" not in now)
     if told is None:
         # Whatever became of it, it was asked for first.
@@ -173,7 +177,9 @@ def _referral(told: Told, now: Mapping[str, Any]) -> tuple[Saying, ...]:
         return (request,) if status == "requested" else (request._replace(inferred=True), answer)
     if told.get("status", "requested") != status:
         return (Saying(_REFERRALS[status], status),)
-    return (Saying(referrals.ReferralUpdated, status),) if dict(told) != dict(now) else ()
+    if {**told, "asked_at": None} != {**now, "asked_at": None}:
+        return (Saying(referrals.ReferralUpdated, status),)
+    return (Saying(referrals.ReferralStatusAsked, status),) if is_asked else ()
 
 
 RULES: Mapping[About, Rule] = {

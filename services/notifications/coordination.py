@@ -35,6 +35,7 @@ from shared.events.referrals import (
     ReferralResultReturned,
     ReferralResultWithdrawn,
     ReferralScheduled,
+    ReferralStatusTold,
 )
 
 REFERRALS: tuple[type[Fact], ...] = (
@@ -45,6 +46,7 @@ REFERRALS: tuple[type[Fact], ...] = (
     ReferralResultReturned,
     ReferralClosed,
     ReferralExpired,
+    ReferralStatusTold,
 )
 CHOSEN: tuple[type[Fact], ...] = (
     PlanActivated,

@@ -10,6 +10,7 @@ from services.transitions.followed import Followed, transition_id
 from services.transitions.task import Obligation, Why
 from shared.events import AnyEvent, Draft
 from shared.events.transitions import (
+    QuickReturnDetected,
     ReadmissionDetected,
     ReadmissionWithdrawn,
     TaskCancelled,
@@ -87,11 +88,18 @@ def _changes(before: Followed | None, after: Followed, cause: Cause, why: Why) -
     if after.readmission and (before is None or before.readmission != after.readmission):
         earlier, days = after.readmission.earlier_encounter_id, after.readmission.days
         yield _say(ReadmissionDetected, after, cause, earlier_encounter_id=earlier, days=days)
+    if after.transition.returned_from and _returned(before) != _returned(after):
+        earlier, hours = after.transition.returned_from, after.transition.returned_after_hours
+        yield _say(QuickReturnDetected, after, cause, earlier_encounter_id=earlier, hours=hours)
     known = {o.task.id: o for o in before.tasks} if before else {}
     for obligation in after.tasks:
         yield from _task_changes(known.get(obligation.task.id), obligation, after.transition, cause)
     if closes:
         yield _say(TransitionClosed, after, cause)
+
+
+def _returned(followed: Followed | None) -> tuple[UUID | None, int | None] | None:
+    return (followed.transition.returned_from, followed.transition.returned_after_hours) if followed else None
 
 
 def _withdrawn(before: Followed | None, after: Followed) -> UUID | None:

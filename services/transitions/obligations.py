@@ -95,6 +95,7 @@ def settle_tasks(followed: Followed, demand: Demand, evidence: tuple[Evidence, .
                 followed.transition.id, len(same) + 1, asked.rule, asked.protocol, asked.due, owners.get(code)
             )
             kept.append(_weigh(new, asked, evidence))
+    kept += _asked_again(kept, followed, evidence)
     return tuple(sorted(kept, key=lambda o: (o.task.code, o.number)))
 
 
@@ -108,7 +109,7 @@ def _settle(
     if not obligation.is_live:
         return _look_again(obligation, asked, evidence)
     if obligation.rule.due.anchor is Anchor.REQUEST:
-        return _settle_requested(obligation, demand)
+        return _settle_requested(obligation, demand, followed, evidence)
     if asked is not None:
         if obligation.must_begin_anew(asked.due):
             return obligation.cancel(Why.DUE_MOVED)
@@ -130,10 +131,35 @@ def _look_again(settled: Obligation, asked: Asked | None, evidence: tuple[Eviden
     return settled if deed is None else settled.complete_again(asked.due, deed)
 
 
-def _settle_requested(obligation: Obligation, demand: Demand) -> Obligation:
-    """A task opened for something that happened stands for as long as the patient is where it can be done."""
+def _settle_requested(
+    obligation: Obligation, demand: Demand, followed: Followed, evidence: tuple[Evidence, ...]
+) -> Obligation:
+    """A task opened for something that happened stands for as long as the patient is where it can be done, or until a
+    deed since then shows it done.
+    """
     bar = demand.bar_of(obligation.rule)
-    return obligation if bar in {None, Why.HISTORICAL} else obligation.cancel(bar or Why.NOT_ASKED_FOR)
+    if bar not in {None, Why.HISTORICAL}:
+        return obligation.cancel(bar or Why.NOT_ASKED_FOR)
+    return _weigh_requested(obligation, followed, evidence)
+
+
+def _weigh_requested(obligation: Obligation, followed: Followed, evidence: tuple[Evidence, ...]) -> Obligation:
+    asked_at = obligation.task.asked_at
+    if asked_at is None or not obligation.rule.evidence:
+        return obligation
+    deed = Window(followed.transition, asked_at, None).first(evidence, obligation.rule)
+    return obligation if deed is None else obligation.complete_by(deed)
+
+
+def _asked_again(kept: Iterable[Obligation], followed: Followed, evidence: tuple[Evidence, ...]) -> list[Obligation]:
+    """Those opened for something that happened whose evidence was taken back, where nothing newer stands for them."""
+    newest: dict[str, Obligation] = {}
+    for obligation in kept:
+        if obligation.rule.due.anchor is Anchor.REQUEST:
+            known = newest.get(obligation.task.code)
+            newest[obligation.task.code] = max(known or obligation, obligation, key=lambda o: o.number)
+    undone = (o for o in newest.values() if o.why is Why.EVIDENCE_RETRACTED)
+    return [_weigh_requested(Obligation.again(o), followed, evidence) for o in undone]
 
 
 def _weigh(obligation: Obligation, asked: Asked, evidence: tuple[Evidence, ...]) -> Obligation:

@@ -1,22 +1,25 @@
 """Who came back: an unplanned inpatient return within 30 days, and what a return means for the earlier stay. Pure.
 
 Days are counted between local dates, each in the zone of its own facility. Same-day returns are direct transfers or
-one episode; a disposition to another hospital, against advice or to the grave is no index discharge.
+one episode; which dispositions are no index discharge stands in `disposition.yaml`, the numbers in `returns.yaml`.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from services.transitions.disposition import AGAINST_ADVICE, DIED, TRANSFERRED, base_of, is_planned
+from services.transitions.disposition import AGAINST_ADVICE, DIED, TRANSFERRED, base_of, is_index, is_planned
+from services.transitions.episodes import Bed, continues
+from services.transitions.returns_rules import read_rules
 from shared.calendar import local_date
 from shared.events.people import EncounterClass
 from shared.events.transitions import Transition
 
-WINDOW_DAYS = 30
-NO_INDEX = TRANSFERRED | DIED | {AGAINST_ADVICE}
-PLANNED_INDICATOR = "P"
+RULES = read_rules()
+WINDOW_DAYS = RULES.readmission.days
+PLANNED_INDICATOR = RULES.readmission.planned_indicators
+HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Stayed:
 
     @property
     def is_inpatient(self) -> bool:
-        return self.transition.encounter_class is EncounterClass.INPATIENT
+        return self.transition.encounter_class in RULES.readmission.classes
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,36 @@ def readmission(stay: Stayed, others: Iterable[Stayed]) -> Return | None:
     return Return(index.transition.encounter_id, days)
 
 
+@dataclass(frozen=True, slots=True)
+class QuickReturn:
+    """The patient came back within 72 hours: after which stay, and after how many whole hours."""
+
+    earlier_encounter_id: UUID
+    hours: int
+
+
+def quick_return(bed: Bed, others: Iterable[Bed]) -> QuickReturn | None:
+    """Whether the patient was sent home shortly before, from anywhere; a transfer and a visit's own stay are none."""
+    rule = RULES.quick_return
+    came = bed.admitted_at
+    if came is None or bed.encounter_class not in rule.classes:
+        return None
+    left = {other: other.discharged_at for other in others if other.encounter_class in rule.classes}
+    earlier = {other: at for other, at in left.items() if at is not None and at <= came}
+    if not earlier:
+        return None
+    last = max(earlier, key=lambda other: (earlier[other], other.encounter_id))
+    apart = came - earlier[last]
+    is_none = last.disposition in TRANSFERRED | DIED or continues(bed, last) or _is_of_visit(bed, last, apart)
+    return None if is_none or apart > rule.hours * HOUR else QuickReturn(last.encounter_id, apart // HOUR)
+
+
+def _is_of_visit(bed: Bed, visit: Bed, apart: timedelta) -> bool:
+    in_bed = bed.encounter_class is not EncounterClass.EMERGENCY
+    from_visit = visit.encounter_class is EncounterClass.EMERGENCY and visit.facility == bed.facility
+    return in_bed and from_visit and apart <= RULES.quick_return.led_to_stay_hours * HOUR
+
+
 def is_superseded(stay: Stayed, others: Iterable[Stayed]) -> bool:
     """Whether the patient went (back) into a hospital bed within 30 days of this discharge, planned or not: what was
     to happen at home cannot, and the later discharge brings its own tasks.
@@ -80,8 +113,10 @@ def _is_index(transition: Transition) -> bool:
     disposition = transition.disposition
     if disposition is None:
         return True
-    planned = disposition.planned_readmission or is_planned(disposition.nubc)
-    return not planned and base_of(disposition.nubc) not in NO_INDEX
+    if disposition.planned_readmission or is_planned(disposition.nubc):
+        return False
+    counted = RULES.readmission.against_advice_counts and base_of(disposition.nubc) == AGAINST_ADVICE
+    return counted or is_index(disposition.nubc)
 
 
 def _outlasts(later: Transition, later_is_over: bool, earlier: Transition) -> bool:  # noqa: FBT001

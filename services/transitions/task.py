@@ -111,6 +111,20 @@ class Obligation:
             task = _with(task, status=status, **terms)
         return replace(self, task=task, rule=rule, why=why)
 
+    @classmethod
+    def again(cls, earlier: Self) -> Self:
+        """The same once more, by the same time: what showed it done was taken back."""
+        asked: dict[str, Any] = {
+            "status": TaskStatus.REQUESTED,
+            "evidence_event_id": None,
+            "outcome": None,
+            "closure": None,
+        }
+        asked |= {"done_at": None, "settled_by": None, "version": 0, "escalation_level": 0, "owner": None}
+        number = earlier.number + 1
+        transition_task = uuid5(earlier.task.id, f"again/{number}")
+        return cls(task=_with(earlier.task, id=transition_task, **asked), rule=earlier.rule, number=number)
+
     def must_begin_anew(self, due: Due) -> bool:
         """Whether it was told overdue and now has more time: a level is told only once, so its ladder can't restart."""
         return self.fired > 0 and self.task.due_at is not None and due.at > self.task.due_at

@@ -3,13 +3,16 @@ that, from the patient's other stays and from the evidence what must be done. Bo
 nothing but what is known, so that the order between topics can't matter.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
+from uuid import UUID
 
 from services.transitions.disposition import STILL_PATIENT
+from services.transitions.episodes import Bed, begin_of
 from services.transitions.followed import Followed, PatientCase, Standing, transition_id
 from services.transitions.obligations import Demand, demand, settle_tasks
 from services.transitions.protocols import Library
-from services.transitions.readmission import Return, is_superseded, readmission
+from services.transitions.readmission import Return, is_superseded, quick_return, readmission
 from services.transitions.task import Obligation, Why
 from shared.events import Event
 from shared.events.encounters import Admitted, Encounter, EncounterFact
@@ -113,6 +116,9 @@ def _describe(before: Followed | None, event: Event[EncounterFact], patient_id: 
         discharged_to=encounter.discharged_to if discharged else None,
         protocols=known.protocols if known else (),
         historical=known.historical if known else event.historical,
+        episode_id=known.episode_id if known else None,
+        returned_from=known.returned_from if known else None,
+        returned_after_hours=known.returned_after_hours if known else None,
     )
 
 
@@ -120,7 +126,9 @@ def settle(case: PatientCase, library: Library) -> PatientCase:
     """What must be done for the patient, given all that is known. Settling twice changes nothing."""
     stays = {key: followed.stayed for key, followed in case.followed.items() if followed.standing is not Standing.VOID}
     settled = {}
-    for key, followed in case.followed.items():
+    beds = [Bed.of(stay.transition) for stay in (*stays.values(), *case.context)]
+    for key, heard in case.followed.items():
+        followed = _placed(heard, beds)
         others = [*(stay for other, stay in stays.items() if other != key), *case.context]
         if followed.standing is Standing.VOID:
             settled[key] = _revoke(followed)
@@ -130,6 +138,23 @@ def settle(case: PatientCase, library: Library) -> PatientCase:
         tasks = settle_tasks(followed, demanded, case.evidence)
         settled[key] = _stand(followed, demanded, tasks, readmission(followed.stayed, others))
     return replace(case, followed=settled)
+
+
+def _placed(followed: Followed, beds: Iterable[Bed]) -> Followed:
+    """The stay with the episode that it continues, and the stay after which the patient was back within 72 hours."""
+    stay = followed.transition
+    own = Bed.of(stay)
+    others = [bed for bed in beds if bed.encounter_id != stay.encounter_id]
+    if followed.standing is Standing.VOID or not others:
+        placed: tuple[UUID | None, UUID | None, int | None] = (None, None, None)
+    else:
+        began, back = begin_of(own, others), quick_return(own, others)
+        episode = began if began != stay.encounter_id else None
+        placed = (episode, back.earlier_encounter_id if back else None, back.hours if back else None)
+    if placed == (stay.episode_id, stay.returned_from, stay.returned_after_hours):
+        return followed
+    told = dict(zip(("episode_id", "returned_from", "returned_after_hours"), placed, strict=True))
+    return replace(followed, transition=stay.model_copy(update=told))
 
 
 def _revoke(followed: Followed) -> Followed:

@@ -12,7 +12,8 @@ class ReferralFact(Fact):
     """`referral_id` stays the same through the referral's life; `identifier` is its originator's (RF1-6).
 
     `status` is one of requested, accepted, rejected, cancel-requested, cancelled, expired … (design: closed loop);
-    `requester` and `performer` are names to show, `requester_npi` and `performer_npi` tell who they are.
+    `requester` and `performer` are names to show, `requester_npi` and `performer_npi` tell who they are. `asked_at` is
+    when somebody last asked where it stands (I15).
     """
 
     TOPIC: ClassVar[Topic] = Topic.REFERRALS
@@ -39,6 +40,7 @@ class ReferralFact(Fact):
     replaces: UUID | None = None
     waiting_for: str | None = None
     due_at: datetime | None = None
+    asked_at: datetime | None = None
 
 
 class ReferralRequested(ReferralFact):
@@ -163,6 +165,18 @@ class ReferralDuplicateDecided(ReferralFact):
     TYPE = "care.referral.duplicate-decided.v1"
 
 
+class ReferralStatusAsked(ReferralFact):
+    """Somebody asks where it stands (I15); nothing of it changed."""
+
+    TYPE = "care.referral.status-asked.v1"
+
+
+class ReferralStatusTold(ReferralFact):
+    """The answer to a question about its status: where it stands, what it waits for, and until when."""
+
+    TYPE = "care.referral.status-told.v1"
+
+
 class ReferralOverdue(ReferralFact):
     """What the referral waits for (`waiting_for`) was due at `due_at`; `to_role` must act."""
 
@@ -203,6 +217,8 @@ REFERRAL_FACTS: tuple[type[Fact], ...] = (
     ReferralEnteredInError,
     ReferralDuplicateSuspected,
     ReferralDuplicateDecided,
+    ReferralStatusAsked,
+    ReferralStatusTold,
     ReferralOverdue,
     ReferralEscalated,
 )

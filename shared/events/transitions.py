@@ -57,6 +57,10 @@ class ProtocolReference(Part):
 
 
 class Transition(Part):
+    """`episode_id` is the stay with which the episode of care began that this one continues (a direct transfer is one);
+    None where it begins itself. `returned_from` is the stay after which the patient came back within 72 hours.
+    """
+
     id: UUID
     version: int
     encounter_id: UUID
@@ -77,6 +81,9 @@ class Transition(Part):
     discharged_to: str | None = None
     protocols: tuple[ProtocolReference, ...] = ()
     historical: bool = False
+    episode_id: UUID | None = None
+    returned_from: UUID | None = None
+    returned_after_hours: int | None = None
 
 
 class TransitionFact(Fact):
@@ -124,6 +131,16 @@ class ReadmissionWithdrawn(TransitionFact):
     earlier_transition_id: UUID
 
 
+class QuickReturnDetected(TransitionFact):
+    """The patient came back, to whatever hospital, within 72 hours of leaving. `hours` are whole ones. What is no
+    return after all (a correction) is told by the transition, whose `returned_from` is empty then.
+    """
+
+    TYPE = "care.transition.quick-return-detected.v1"
+    earlier_encounter_id: UUID
+    hours: int
+
+
 class Task(Part):
     """One obligation of a transition. `due_at` is None while what anchors it has not happened.
 
@@ -131,7 +148,7 @@ class Task(Part):
     ended: met, late, waived, or not-owed where the obligation itself went away; `done_at` is when the deed was done
     and `settled_by` the person who said so. `tell_from`: the anchor was heard of late, so that nobody is told before.
     `owed_until` is the end of the window in which a deed still counts. `rests_until`: snoozed or acknowledged, the
-    ladder goes on then.
+    ladder goes on then. `asked_at`: it was opened for something that happened then, not for the stay.
     """
 
     id: UUID
@@ -154,6 +171,7 @@ class Task(Part):
     owed_until: datetime | None = None
     rests_until: datetime | None = None
     acknowledged_by: str | None = None
+    asked_at: datetime | None = None
 
 
 class TaskFact(Fact):
@@ -218,6 +236,7 @@ TRANSITION_FACTS: tuple[type[Fact], ...] = (
     TransitionSnapshot,
     ReadmissionDetected,
     ReadmissionWithdrawn,
+    QuickReturnDetected,
     TaskCreated,
     TaskChanged,
     TaskClaimed,

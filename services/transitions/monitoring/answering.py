@@ -75,7 +75,7 @@ def open_task(
     until = due(rule.due, at, followed.transition.facility)
     new = Obligation.create(followed.transition.id, len(same) + 1, rule, protocol, until, None)
     title = f"{rule.title}: {about}" if about else rule.title
-    new = replace(new, task=new.task.model_copy(update={"title": title}))
+    new = replace(new, task=new.task.model_copy(update={"title": title, "asked_at": at}))
     _put(cases, replace(followed, tasks=(*followed.tasks, new)), cause)
     return new.task.id
 

@@ -10,10 +10,10 @@ from services.transitions.referrals.clocks import timers, waiting
 from services.transitions.referrals.duplicates import suspect, suspecting
 from services.transitions.referrals.referral import Deed, Referral, begin
 from services.transitions.referrals.rules import LoopRules
-from services.transitions.referrals.statements import statements
+from services.transitions.referrals.statements import say, statements
 from services.transitions.referrals.states import Kind, State
 from shared.events import Draft
-from shared.events.referrals import ReferralFact
+from shared.events.referrals import ReferralFact, ReferralStatusTold
 from shared.postgres import Transaction
 
 
@@ -69,6 +69,12 @@ class Book:
         found = None if is_justified else suspect(new, self.of(new.patient_id), self._rules)
         return new.with_deeds([suspecting(new, found)]) if found else new
 
+    def tell_status(self, referral_id: UUID, cause: Cause) -> None:
+        """Answers a question about the referral; one that nobody has told of is not answered."""
+        referral = self.find(referral_id)
+        if referral is not None:
+            self.drafts.append(say(ReferralStatusTold, referral, waiting(referral, self._rules), cause))
+
     def put(self, referral: Referral) -> None:
         """The referral with what is no deed changed (levels told)."""
         self._referrals[referral.id] = referral
@@ -76,6 +82,7 @@ class Book:
     async def save(self, tx: Transaction) -> None:
         changed = [r for key, r in self._referrals.items() if r != self._stored.get(key)]
         if not changed:
+            await tx.publish(self.drafts)
             return
         rows = [(r, waiting(r, self._rules), self._group(r)) for r in changed]
         await store.save(tx.connection, rows)

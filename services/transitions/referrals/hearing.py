@@ -13,7 +13,7 @@ from services.transitions.referrals.matching import deed_of, match, order_of
 from services.transitions.referrals.rules import LoopRules
 from shared.events import AnyEvent, Fact
 from shared.events.followups import AppointmentFact, DocumentFact, ObservationRecorded
-from shared.events.referrals import ReferralFact
+from shared.events.referrals import ReferralFact, ReferralStatusAsked
 from shared.postgres import Transaction
 
 Waiting = tuple[UUID, str, datetime, Fact, bool]
@@ -46,6 +46,9 @@ def _bears(fact: Fact) -> bool:
 
 def _take(book: Book, rules: LoopRules, event: AnyEvent, patient: str) -> bool:
     """Whether the event was of a referral known here, or opens one."""
+    if isinstance(event.fact, ReferralStatusAsked):
+        book.tell_status(event.fact.referral_id, Cause.of(event))
+        return True
     deed = deed_of(event.fact, rules, event.id, event.time, historical=event.historical)
     heard = event.fact if isinstance(event.fact, ReferralFact) else None
     if deed is None:

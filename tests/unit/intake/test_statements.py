@@ -173,6 +173,10 @@ def test_a_document_says_what_it_is_and_nothing_of_its_content() -> None:
         ),
         ([ref("I12", T1), ref("I13", T2, status="E")], ["requested", "expired"]),
         ([ref("I12", T1), ref("I12", T2)], ["requested"]),
+        ([ref("I12", T1), ref("I15", T2, status="A")], ["requested", "status-asked"]),
+        ([ref("I12", T1), ref("I15", T2), ref("I15", T2), ref("I15", T3)], ["requested", *["status-asked"] * 2]),
+        ([ref("I15", T2)], []),
+        ([ref("I15", T2), ref("I12", T1)], ["requested"]),
     ],
 )
 def test_what_is_told_of_a_referral(messages: list[bytes], expected: list[str]) -> None:
@@ -199,7 +203,7 @@ def test_a_referral_says_who_asks_whom_for_what() -> None:
         (message("SIU^S23", T1, "SCH|1|2"), Outcome.SKIPPED, Reason.NOT_ABOUT_A_PATIENT),
         (message("ORU^R01", T1, "OBR|1", pid=""), Outcome.SKIPPED, Reason.NOT_ABOUT_A_PATIENT),
         (message("MDM^T02", T1, "TXA|1", pid=""), Outcome.REJECTED, Reason.MISSING_PATIENT),
-        (message("REF^I15", T1, "RF1|P"), Outcome.SKIPPED, Reason.NOTHING_TO_DO),
+        (message("REF^I15", T1, "RF1|P"), Outcome.HELD, Reason.NO_IDENTIFIER),
         (message("SIU^S15", T1, "SCH|"), Outcome.HELD, Reason.NO_IDENTIFIER),
         (message("MDM^T11", T1, "TXA|1"), Outcome.HELD, Reason.NO_IDENTIFIER),
         (message("REF^I14", T1, "RF1|A"), Outcome.HELD, Reason.NO_IDENTIFIER),

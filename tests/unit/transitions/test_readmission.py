@@ -34,7 +34,7 @@ def test_dates_are_those_of_each_facility() -> None:
     assert ward.of(second).readmission is None
 
 
-NO_INDEX = ["02", "05", "07", "20", "43", "63", "65", "66", "81", "83"]
+NO_INDEX = ["02", "05", "07", "20", "43", "50", "51", "63", "65", "66", "81", "83"]
 
 
 @pytest.mark.parametrize("nubc", NO_INDEX)

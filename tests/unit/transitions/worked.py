@@ -64,6 +64,8 @@ class Told:
             self.ring(at(when))
         elif words.endswith(" alert"):
             self._alert(at(when), f"monitoring-{words.removesuffix(' alert')}")
+        elif words == "a visit by video proposed":
+            self._alert(at(when), "telehealth-visit")
         else:
             self.ward.hear(self._event(when, words))
 
@@ -117,6 +119,9 @@ class Told:
                 document=Identifier(authority="L", value="D"),
                 document_type="DS",
                 completion="AU",
+            ),
+            "telehealth booked": lambda when: follow_up(
+                AppointmentBooked, when, appointment=APPOINTMENT, service="TELEHEALTH"
             ),
             "appointment booked": lambda when: follow_up(AppointmentBooked, when, appointment=APPOINTMENT),
             "appointment cancelled": lambda when: follow_up(AppointmentCancelled, when, appointment=APPOINTMENT),
