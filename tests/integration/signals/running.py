@@ -11,11 +11,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from services.transitions.signals.settings import Settings
+from services.transitions.signals.thresholds import read_thresholds
 from shared.events import Draft, Fact
 from shared.http import HttpSettings
 from shared.kafka import KafkaSettings
 from shared.postgres import Database
 from tests.support.databases import Databases
+
+SHIPPED = read_thresholds()
+# Counts are told relative to now: on a busy machine a test must not find its own pipeline silent.
+LIMITS = SHIPPED.model_copy(update={"pipeline": SHIPPED.pipeline.model_copy(update={"minutes": 30})})
 
 
 def this_minute() -> datetime:

@@ -11,10 +11,10 @@ from services.transitions.signals.app import build
 from services.transitions.signals.judging import Judging
 from services.transitions.signals.listening import Listening
 from services.transitions.signals.settings import Settings
-from services.transitions.signals.thresholds import Thresholds, read_thresholds
+from services.transitions.signals.thresholds import Thresholds
 from shared.kafka import KafkaSettings, Relay
 from shared.postgres import Database
-from tests.integration.signals.running import process, settings_of, tell, this_minute
+from tests.integration.signals.running import LIMITS, process, settings_of, tell, this_minute
 from tests.support.databases import Databases
 from tests.support.story import running, until
 from tests.unit.signals.said import counted, encounter_id, event, merged, minutes, stay
@@ -22,7 +22,6 @@ from tests.unit.signals.said import counted, encounter_id, event, merged, minute
 SAID = "SELECT type, subject, convert_from(value, 'UTF8')::json->>'kind' AS kind FROM outbox ORDER BY id"
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)
-LIMITS = read_thresholds()
 
 
 @pytest_asyncio.fixture
