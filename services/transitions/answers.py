@@ -50,7 +50,10 @@ def place_in(name: str, text: str | None) -> tuple[datetime, UUID] | None:
         return None
     at, _, last = text.partition("_")
     try:
-        return datetime.fromisoformat(at), UUID(last)
+        place = datetime.fromisoformat(at), UUID(last)
     except ValueError:
+        place = None
+    if place is None or place[0].tzinfo is None:
         wants = f"{name} is the `next` of the page before"
-        raise Problem(422, "The request does not fit", wants, slug="invalid-request", field=f"query.{name}") from None
+        raise Problem(422, "The request does not fit", wants, slug="invalid-request", field=f"query.{name}")
+    return place

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import JSONResponse
 
 from services.dashboard.pages.page import CARE, OPS, console_of, render, shown_to
 from services.dashboard.quality import chart_of, lines, months_between, share_of, shares_by
@@ -53,6 +54,14 @@ async def patients_csv(request: Request, _caller: Reader, measure_id: Measure) -
     """Those behind the figure; transitions writes down that they were read."""
     params = {**_listing(request), "limit": LONGEST_SHEET}
     return _sheet(await _text(request, f"/quality/measures/{measure_id}/patients.csv", params), f"quality-{measure_id}")
+
+
+@router.get(f"{HERE}/{{measure_id}}/report")
+async def report(request: Request, _caller: Reader, measure_id: Measure) -> JSONResponse:
+    """The measure's FHIR MeasureReport, with strata by month."""
+    said = await _get(request, f"/quality/measures/{measure_id}/report", {**_chosen(request), "by": "month"})
+    headers = {"content-disposition": f'attachment; filename="measure-report-{measure_id}.json"'}
+    return JSONResponse(said, media_type="application/fhir+json", headers=headers)
 
 
 @router.get(f"{HERE}/{{measure_id}}")

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 Looker = Annotated[Caller, allow(Role.CARE_MANAGER, Role.OPS, Role.AUDITOR)]
 Reader = Annotated[Caller, allow(Role.CARE_MANAGER, Role.AUDITOR)]
 Month = Annotated[str, Field(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$")]
-Name = Annotated[str, Field(min_length=1, max_length=100)]
+# A NUL is no text to PostgreSQL.
+Name = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00]+$")]
 FHIR = "application/fhir+json"
 MONTHS = 12
 MOST_SUBJECTS = 5000
-MOST_WAITING = 10_000
 
 
 class Asking(StrictModel):
@@ -101,7 +101,7 @@ def _add_figures(router: APIRouter, database: Database, measures: Measures) -> N
         """
         async with database.pool.acquire() as connection:
             found, wanted = await _figures(connection, measures, asked, caller)
-            behind = await store.waiting(connection, MOST_WAITING)
+            behind = await store.waiting(connection)
         items = [_told(measures.by_id[figure.measure], figure) for figure in found]
         return {"since": wanted.since, "until": wanted.until, "waiting": behind, "items": items}
 

@@ -19,14 +19,16 @@ from shared.events.transitions import Task, Transition
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
 
+MOST_WAITING = 10_000
 # One counter at a time over all replicas; who holds it not has nothing to do.
 ALONE = "SELECT pg_try_advisory_xact_lock(hashtext('quality counter'))"
 # What is added for these patients while they are counted stays, and has them counted again.
 TAKE = """
-WITH first AS (SELECT patient_id FROM quality_uncounted ORDER BY id LIMIT $1)
+WITH first AS (SELECT patient_id FROM quality_uncounted WHERE patient_id <> ALL ($2) ORDER BY id LIMIT $1)
 DELETE FROM quality_uncounted u USING (SELECT DISTINCT patient_id FROM first) f WHERE u.patient_id = f.patient_id
 RETURNING u.patient_id
 """
+FIRST = "SELECT patient_id FROM quality_uncounted WHERE patient_id <> ALL ($1) ORDER BY id LIMIT 1"
 WAITING = "SELECT count(*) FROM (SELECT FROM quality_uncounted LIMIT $1) AS first"
 CHANGED_EDITION = """
 INSERT INTO quality_edition (edition) SELECT $1::text WHERE NOT EXISTS (SELECT FROM quality_edition WHERE edition = $1)
@@ -82,14 +84,22 @@ async def is_alone(connection: "Connection") -> bool:
     return alone
 
 
-async def take_uncounted(connection: "Connection", limit: int) -> list[str]:
-    """Patients to be counted, whoever waits longest first; they are taken off the list with the transaction."""
-    return sorted({row["patient_id"] for row in await connection.fetch(TAKE, limit)})
+async def take_uncounted(connection: "Connection", limit: int, aside: Collection[str] = ()) -> list[str]:
+    """Patients of the first changes that wait, up to `limit` of them, but for those `aside`; they are taken off the
+    list with the transaction.
+    """
+    return sorted({row["patient_id"] for row in await connection.fetch(TAKE, limit, list(aside))})
 
 
-async def waiting(connection: "Connection", most: int) -> int:
-    """How many changes wait to be counted, `most` at most: a long list is not walked to its end."""
-    count: int = await connection.fetchval(WAITING, most)
+async def first_uncounted(connection: "Connection", aside: Collection[str]) -> str | None:
+    """Who would be counted next."""
+    patient: str | None = await connection.fetchval(FIRST, list(aside))
+    return patient
+
+
+async def waiting(connection: "Connection") -> int:
+    """How many changes wait to be counted; a long list is not walked to its end."""
+    count: int = await connection.fetchval(WAITING, MOST_WAITING)
     return count
 
 

@@ -62,6 +62,8 @@ async def test_figures_charts_patients_and_sheets(console: Console, transitions:
     people = await page(console, f"/quality/TRC-3/patients.csv?{YEAR}&status=met", Role.CARE_MANAGER)
     assert [line["patient_id"] for line in csv.DictReader(io.StringIO(people.text))] == ["patient-one"]
     assert (await page(console, f"/quality/TRC-3/patients.csv?{YEAR}", Role.OPS)).status == 403
+    report = await page(console, f"/quality/TRC-3/report?{YEAR}", Role.AUDITOR)
+    assert (report.status, report.body["resourceType"]) == (200, "MeasureReport")
     assert (await page(console, "/quality/NONE", Role.CARE_MANAGER)).status == 404
     wrong = await page(console, "/quality?since=2026-99", Role.CARE_MANAGER)
     assert "The figures cannot be told now" in wrong.text

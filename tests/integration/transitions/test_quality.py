@@ -143,9 +143,12 @@ async def test_sheets_and_reports_say_the_same(house: House, client: Client) -> 
     }
     assert found["numerator"]["entry"] == [{"item": {"reference": "Patient/p1"}}]
     assert "entry" not in found["denominator-exclusion"]
+    for place in ("yesterday", "2026-03-06T00:00:00_00000000-0000-0000-0000-000000000001"):
+        nowhere = await client.ask("GET", f"/quality/measures/PCR/patients?before={place}", Role.CARE_MANAGER)
+        assert nowhere.status == 422
     unknown = await client.ask("GET", "/quality/measures/NONE/report", Role.CARE_MANAGER)
     assert (unknown.status, unknown.body["type"]) == (404, "urn:handoff:problem:unknown-measure")
-    for wrong in ("since=2026-13", "since=2026-05&until=2026-04", "colour=red", "by=weekday"):
+    for wrong in ("since=2026-13", "since=2026-05&until=2026-04", "colour=red", "by=weekday", "facility=%00"):
         assert (await client.ask("GET", f"/quality/figures?{wrong}", Role.CARE_MANAGER)).status == 422
 
 
@@ -195,3 +198,18 @@ async def test_levels_and_tasks_are_counted_and_other_measures_count_everybody_a
     assert await counter(house).count_all() == 1
     await counter(house).note_edition()
     assert await counter(house).count_all() == 0
+
+
+async def test_a_patient_whom_the_rules_fail_on_holds_up_nobody(house: House, client: Client) -> None:
+    for patient in ("p1", "p2", "p3"):
+        await go_home(house, patient, "2026-03-02 10:00-06:00", "2026-03-06 15:00-06:00")
+    broken = "UPDATE transition SET body = jsonb_set(body, '{facility,time_zone}', $1) WHERE patient_id = 'p2'"
+    await house.database.pool.execute(broken, "Nowhere/None")
+    counting = counter(house)
+    await counting.count_all()
+    assert await house.count("SELECT count(DISTINCT patient_id) FROM quality_outcome") == 2
+    # Still on the list: once the row can be read it is counted.
+    assert await house.count("SELECT count(*) FROM quality_uncounted WHERE patient_id = 'p2'") > 0
+    await house.database.pool.execute(broken, "America/Chicago")
+    await counter(house).count_all()
+    assert (await figure_of(client, "measure=TRC-3"))["denominator"] == 3
