@@ -98,7 +98,7 @@ def _parts(figure: Json | None, *, lower: bool) -> Mapping[str, int] | None:
 def lines(
     measures: Iterable[Json], totals: Iterable[Json], monthly: Sequence[Json], months: Sequence[str]
 ) -> dict[str, list[MeasureLine]]:
-    """Every measure by its family, those that nobody belongs to too."""
+    """Every measure by its family's title, those that nobody belongs to too."""
     total = {figure["measure"]: figure for figure in totals}
     found: dict[str, list[MeasureLine]] = {}
     for one in measures:
@@ -106,7 +106,7 @@ def lines(
         own = [figure for figure in monthly if figure["measure"] == one["id"]]
         chart = chart_of(own, months, lower=lower, size=TREND)
         line = MeasureLine(one["id"], one["title"], lower, share_of(total.get(one["id"])), chart)
-        found.setdefault(one["family"], []).append(line)
+        found.setdefault(one["family_title"], []).append(line)
     return found
 
 

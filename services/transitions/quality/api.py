@@ -194,7 +194,7 @@ def _must_be_listable(subjects: Sequence[object]) -> None:
 
 
 def _defined(one: Measure) -> dict[str, Any]:
-    names = {"id", "family", "version", "title", "source", "counts", "better", "unit", "cannot_know"}
+    names = {"id", "family", "family_title", "version", "title", "source", "counts", "better", "unit", "cannot_know"}
     return one.model_dump(mode="json", include=names)
 
 

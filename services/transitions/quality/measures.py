@@ -33,6 +33,7 @@ class _Measure(Part):
     id: str = Field(pattern=r"^[A-Z0-9-]+$")
     version: str
     family: str
+    family_title: str
     title: str
     source: str
     better: Literal["higher", "lower"] = "higher"
@@ -106,7 +107,7 @@ class Family(Part):
         for told in self.measures:
             source = f"{self.source}. {told.get('source', '')}".strip()
             added = {name: [*getattr(self, name), *told.get(name, ())] for name in ADDED}
-            named = {"family": self.name, "version": self.version, "source": source}
+            named = {"family": self.name, "family_title": self.title, "version": self.version, "source": source}
             yield shared | told | {name: value for name, value in added.items() if value} | named
 
 

@@ -19,7 +19,7 @@ FRAME: dict[str, Any] = {
     "chosen": {"facility": "LAKE", "organisation": "", "protocol": "", "since": "", "until": ""},
 }  # fmt: skip
 TRC: dict[str, Any] = {
-    "id": "TRC-3", "title": "Engagement", "family": "trc", "better": "higher", "version": "1", "source": "HEDIS",
+    "id": "TRC-3", "title": "Engagement", "family": "trc", "family_title": "Transitions of care", "better": "higher", "version": "1", "source": "HEDIS",
     "cannot_know": ["who was enrolled"],
 }  # fmt: skip
 
@@ -59,12 +59,12 @@ def test_what_should_not_be_is_shown_as_such_where_lower_is_better() -> None:
 def test_every_measure_has_its_line_also_one_that_counts_nobody() -> None:
     measures: list[dict[str, Any]] = [
         TRC,
-        {"id": "PCR", "title": "Readmissions", "family": "pcr", "better": "lower"},
+        {"id": "PCR", "title": "Readmissions", "family": "pcr", "family_title": "Readmissions", "better": "lower"},
     ]
     found = lines(measures, [figure()], [figure()], ("2026-03",))
     assert [(family, line.id, line.share.words) for family, held in found.items() for line in held] == [
-        ("trc", "TRC-3", "75 %"),
-        ("pcr", "PCR", "none"),
+        ("Transitions of care", "TRC-3", "75 %"),
+        ("Readmissions", "PCR", "none"),
     ]
     assert [share.name for share in shares_by([figure()], "facility")] == ["(none)"]
 
