@@ -58,8 +58,11 @@ COLUMNS = (
     "measure, about, version, patient_id, transition_id, facility, organisation, counted_at, counted_on, closes_at, "
     "exclusion, met, met_at, event_id, value, why"
 )
-GONE = """
-DELETE FROM quality_outcome o WHERE patient_id = ANY ($1) AND NOT EXISTS (
+# What closed so long ago stands as it was counted: the evidence that it was counted by may be forgotten by now
+# (docs/retention.md: after six years). Five years are this house's own choice.
+YOUNG = "closes_at > clock_timestamp() - interval '1825 days'"
+GONE = f"""
+DELETE FROM quality_outcome o WHERE patient_id = ANY ($1) AND o.{YOUNG} AND NOT EXISTS (
     SELECT FROM unnest($2::text[], $3::uuid[]) AS u (measure, about) WHERE (u.measure, u.about) = (o.measure, o.about))
 """
 SAVE = f"""
@@ -74,7 +77,13 @@ ON CONFLICT (measure, about) DO UPDATE SET
     counted_at = excluded.counted_at, counted_on = excluded.counted_on, closes_at = excluded.closes_at,
     exclusion = excluded.exclusion, met = excluded.met, met_at = excluded.met_at, event_id = excluded.event_id,
     value = excluded.value, why = excluded.why
-WHERE (quality_outcome.*) IS DISTINCT FROM (excluded.*)
+WHERE (quality_outcome.*) IS DISTINCT FROM (excluded.*) AND quality_outcome.{YOUNG}
+"""
+# Two records became one: what stands as it was counted is the survivor's too.
+MOVE = """
+UPDATE quality_outcome o SET patient_id = u.patient_id
+FROM unnest($1::text[], $2::uuid[], $3::text[]) AS u (measure, about, patient_id)
+WHERE (o.measure, o.about) = (u.measure, u.about) AND o.patient_id <> u.patient_id
 """
 
 
@@ -163,11 +172,14 @@ async def _referrals(connection: "Connection", patients: Sequence[str]) -> Mappi
 
 
 async def save_outcomes(connection: "Connection", patients: Collection[str], found: Sequence[Outcome]) -> None:
-    """What is said of these patients now; what was said of them before and is no longer is gone."""
+    """What is said of these patients now; what was said of them before and is no longer is gone. What closed years
+    ago stands as it was counted.
+    """
     named = ([one.measure for one in found], [one.about for one in found])
     await connection.execute(GONE, list(patients), *named)
     if found:
         await connection.execute(SAVE, *_columns(_row(one) for one in found))
+        await connection.execute(MOVE, *named, [one.patient_id for one in found])
 
 
 def _row(one: Outcome) -> tuple[Any, ...]:

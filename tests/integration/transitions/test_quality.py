@@ -200,6 +200,24 @@ async def test_levels_and_tasks_are_counted_and_other_measures_count_everybody_a
     assert await counter(house).count_all() == 0
 
 
+async def test_what_closed_years_ago_stands_as_it_was_counted(house: House) -> None:
+    met = "SELECT count(*) FROM quality_outcome WHERE measure = 'TRC-3' AND met AND patient_id = $1"
+    for patient, year in (("p1", "2010"), ("p2", "2026")):
+        await go_home(house, patient, f"{year}-03-02 10:00-06:00", f"{year}-03-06 15:00-06:00")
+        await house.hear(contact(f"{year}-03-10 10:00-06:00", patient=patient))
+    await counter(house).count_all()
+    # Evidence is forgotten after years; then the patient is counted anew, and merged.
+    await house.database.pool.execute("DELETE FROM evidence")
+    await house.database.pool.execute("UPDATE transition SET readmission_indicator = 'R'")
+    await counter(house).count_all()
+    assert (await house.count(met, "p1"), await house.count(met, "p2")) == (1, 0)
+    for key in ("p1", "p9"):
+        fact = PatientMerged(retired="p1", survivor="p9", patient=StayTold(patient="p9").summary())
+        await house.hear(event_of(fact, key, at("2026-05-25 10:00-05:00")))
+    await counter(house).count_all()
+    assert (await house.count(met, "p1"), await house.count(met, "p9")) == (0, 1)
+
+
 async def test_a_patient_whom_the_rules_fail_on_holds_up_nobody(house: House, client: Client) -> None:
     for patient in ("p1", "p2", "p3"):
         await go_home(house, patient, "2026-03-02 10:00-06:00", "2026-03-06 15:00-06:00")
