@@ -1,6 +1,7 @@
 """What is measured, and what it is measured against, on one PostgreSQL and one broker of the bench's own."""
 
 import asyncio
+import signal
 import tempfile
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -50,6 +51,13 @@ class Ground:
             elif child.pid is None:
                 await child.start()
         await self._all_ready(services)
+
+    def hold(self, service: str) -> None:
+        """Holds its process where it stands, until it goes on."""
+        self.stack.kill(service, signal.SIGSTOP)
+
+    def go_on(self, service: str) -> None:
+        self.stack.kill(service, signal.SIGCONT)
 
     async def everything(self) -> None:
         await self.only(*SERVICES, "signals")

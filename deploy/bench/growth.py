@@ -3,7 +3,6 @@
 import asyncio
 import time
 from statistics import median
-from typing import NamedTuple
 
 from rich.console import Console
 
@@ -16,20 +15,12 @@ from deploy.bench.tools import Load
 ASKED_SLOWER_PERCENT = 20.0
 PAIRS = 5
 CONSUMERS = ("transitions", "careplan", "notifications", "dashboard")
-HOW_FAR = """
-SELECT coalesce(sum(next_offset), 0)::bigint AS moved, coalesce(sum(fence), 0)::bigint AS claims FROM {service}.position
-"""
+HOW_FAR = "SELECT coalesce(sum(next_offset), 0)::bigint AS moved FROM {service}.position"
 LOOK_S, STILL_S = 0.02, 1.0
 LONGEST_S = 120.0
+CALM_S = 8.0
 
 Rates = dict[str, float]
-
-
-class HowFar(NamedTuple):
-    """Events taken into effect, and how often partitions were claimed: that is when a consumer begins."""
-
-    moved: int
-    claims: int
 
 
 async def cost(small: Ground, report: Report, *, stays: int, messages: int) -> None:
@@ -75,36 +66,43 @@ async def _pair(small: Ground, grown: Ground, number: int, messages: int) -> tup
 
 
 async def _step_by_step(ground: Ground, load: Load) -> Rates:
-    await ground.only("intake")
-    rates = {"intake": (await tools.offer(ground.mllp_port, load)).per_second}
-    await ground.published("intake")
+    """Each step alone, the others held where they stand: what a service does at its start is none of it."""
+    await ground.only("intake", *CONSUMERS)
+    await asyncio.sleep(CALM_S)
+    await ground.drained()
     for service in CONSUMERS:
-        rates[service] = await consuming(ground, service)
-        await ground.published(service)
+        ground.hold(service)
+    try:
+        rates = {"intake": (await tools.offer(ground.mllp_port, load)).per_second}
+        await ground.published("intake")
+        for service in CONSUMERS:
+            rates[service] = await consuming(ground, service)
+            await ground.published(service)
+            ground.hold(service)
+    finally:
+        for service in CONSUMERS:
+            ground.go_on(service)
     await ground.only()
     return rates
 
 
 async def consuming(ground: Ground, service: str) -> float:
-    """Events/s from when it has claimed its partitions to its last step forward."""
+    """Events/s of a service that was held, from when it goes on to its last step forward."""
     clock = time.monotonic
     before = seen = await _how_far(ground, service)
-    began = claimed = last = clock()
-    starting = asyncio.create_task(ground.only(service))
-    try:
-        while clock() - began < LONGEST_S:
-            now = await _how_far(ground, service)
-            claimed = clock() if now.claims != seen.claims else claimed
-            last = clock() if now.moved != seen.moved else last
-            if last > claimed > began and clock() - last > STILL_S:
-                return (now.moved - before.moved) / (last - claimed)
-            seen = now
-            await asyncio.sleep(LOOK_S)
-    finally:
-        await starting
+    began = last = clock()
+    ground.go_on(service)
+    while clock() - began < LONGEST_S:
+        now = await _how_far(ground, service)
+        last = clock() if now != seen else last
+        if last > began and clock() - last > STILL_S:
+            return (now - before) / (last - began)
+        seen = now
+        await asyncio.sleep(LOOK_S)
     raise TimeoutError(f"{service} took nothing into effect for {LONGEST_S:.0f} s")
 
 
-async def _how_far(ground: Ground, service: str) -> HowFar:
+async def _how_far(ground: Ground, service: str) -> int:
+    """Events taken into effect."""
     (row,) = await ground.query(HOW_FAR.format(service=service))
-    return HowFar(row["moved"], row["claims"])
+    return int(row["moved"])

@@ -119,6 +119,8 @@ async def multiply(connection: "asyncpg.Connection[asyncpg.Record]", stays: int)
         await connection.execute(f"ANALYZE {grown.table}", timeout=600)
         yield grown.table
     await connection.execute("DROP TABLE copy")
+    # Years of stays are not counted on one day.
+    await connection.execute("TRUNCATE transitions.quality_uncounted")
     await connection.execute("CHECKPOINT", timeout=600)
 
 
