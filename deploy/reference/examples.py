@@ -1,6 +1,6 @@
 """Invented values of every event type, made from the models alone: the same each time, nobody's data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
@@ -91,8 +91,13 @@ def _value(name: str, annotation: Any, wanted: Callable[[FieldInfo], bool]) -> o
         return _value(name, next(one for one in get_args(annotation) if one is not NoneType), wanted)
     if origin is tuple:
         return (_value(name, get_args(annotation)[0], wanted),)
-    if origin is dict:
-        return {"id": str(EXAMPLE_ID)}
+    if origin in (dict, Mapping):
+        of_any = get_args(annotation)[1] is object
+        return (
+            {"id": str(EXAMPLE_ID)}
+            if of_any
+            else {name.removesuffix("s"): _value(name, get_args(annotation)[1], wanted)}
+        )
     if issubclass(annotation, BaseModel):
         return _made(annotation, wanted)
     if issubclass(annotation, Enum):

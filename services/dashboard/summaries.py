@@ -22,7 +22,14 @@ from shared.events.operations import FeedCounted, SignalFact
 from shared.events.people import Location
 from shared.events.plans import PlanFact
 from shared.events.referrals import ReferralFact
-from shared.events.transitions import ReadmissionDetected, TaskEscalated, TaskFact, TransitionFact
+from shared.events.transitions import (
+    ReadmissionDetected,
+    RiskScore,
+    RiskScored,
+    TaskEscalated,
+    TaskFact,
+    TransitionFact,
+)
 
 LONGEST = 200
 CLASSES = {
@@ -115,6 +122,16 @@ def _(fact: TransitionFact) -> str:
         ", ".join(f"{each.name}@{each.version}" for each in fact.transition.protocols),
         f"day {fact.days} after the discharge" if isinstance(fact, ReadmissionDetected) else None,
     )
+
+
+@_words.register
+def _(fact: RiskScored) -> str:
+    return _joined(*(_score(each) for each in fact.scores))
+
+
+def _score(score: RiskScore) -> str:
+    points = f"{score.lowest}-{score.highest}" if score.missing else f"{score.points}"
+    return f"{score.name.upper()} {points} {score.band}{' so far' if score.provisional else ''}"
 
 
 @_words.register

@@ -4,6 +4,7 @@ import uvloop
 
 from services.transitions.app import SERVICE, build
 from services.transitions.protocols import WrongProtocolError
+from services.transitions.risk.rules import WrongRiskRulesError
 from services.transitions.settings import Settings
 from services.transitions.signals.thresholds import WrongThresholdsError
 from shared import telemetry
@@ -11,7 +12,11 @@ from shared.http import built, read_settings, serve
 
 
 async def run(settings: Settings) -> None:
-    wrong = {"TRANSITIONS_PROTOCOLS": WrongProtocolError, "TRANSITIONS_SIGNAL_RULES": WrongThresholdsError}
+    wrong = {
+        "TRANSITIONS_PROTOCOLS": WrongProtocolError,
+        "TRANSITIONS_SIGNAL_RULES": WrongThresholdsError,
+        "TRANSITIONS_SCORES": WrongRiskRulesError,
+    }
     service = await built(SERVICE, build(settings), wrong)
     try:
         await serve(service.app, settings.http, *service.background)

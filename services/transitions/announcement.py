@@ -13,6 +13,7 @@ from shared.events.transitions import (
     QuickReturnDetected,
     ReadmissionDetected,
     ReadmissionWithdrawn,
+    RiskScored,
     TaskCancelled,
     TaskChanged,
     TaskClaimed,
@@ -61,10 +62,14 @@ def announce(
 def _count_versions(before: Followed | None, after: Followed) -> Followed:
     known = {o.task.id: o for o in before.tasks} if before else {}
     tasks = tuple(_count_version(known.get(o.task.id), o) for o in after.tasks)
-    if before is not None and before.transition == after.transition and before.readmission == after.readmission:
+    if before is not None and _told_of(before) == _told_of(after):
         return replace(after, tasks=tasks)
     version = (before.transition.version if before else 0) + 1
     return replace(after, transition=after.transition.model_copy(update={"version": version}), tasks=tasks)
+
+
+def _told_of(followed: Followed) -> tuple[Any, ...]:
+    return (followed.transition, followed.readmission, followed.weighed.scores)
 
 
 def _count_version(before: Obligation | None, after: Obligation) -> Obligation:
@@ -79,7 +84,7 @@ def _count_version(before: Obligation | None, after: Obligation) -> Obligation:
 def _changes(before: Followed | None, after: Followed, cause: Cause, why: Why) -> Iterator[Draft]:
     status = after.transition.status
     closes = status is TransitionStatus.CLOSED and (before is None or before.transition.status is not status)
-    if before is None or before.transition != after.transition:
+    if before is None or not _differ_in_risk_alone(before.transition, after.transition):
         yield from _said_first(before, after, cause, why, closes=closes)
     withdrawn = _withdrawn(before, after)
     if withdrawn is not None:
@@ -91,6 +96,8 @@ def _changes(before: Followed | None, after: Followed, cause: Cause, why: Why) -
     if after.transition.returned_from and _returned(before) != _returned(after):
         earlier, hours = after.transition.returned_from, after.transition.returned_after_hours
         yield _say(QuickReturnDetected, after, cause, earlier_encounter_id=earlier, hours=hours)
+    if after.weighed.scores and (before is None or before.weighed.scores != after.weighed.scores):
+        yield _say(RiskScored, after, cause, scores=after.weighed.scores, inputs=dict(after.weighed.inputs))
     known = {o.task.id: o for o in before.tasks} if before else {}
     for obligation in after.tasks:
         yield from _task_changes(known.get(obligation.task.id), obligation, after.transition, cause)
@@ -100,6 +107,11 @@ def _changes(before: Followed | None, after: Followed, cause: Cause, why: Why) -
 
 def _returned(followed: Followed | None) -> tuple[UUID | None, int | None] | None:
     return (followed.transition.returned_from, followed.transition.returned_after_hours) if followed else None
+
+
+def _differ_in_risk_alone(before: Transition, after: Transition) -> bool:
+    """Whether nothing else changed: scores are told by themselves."""
+    return before == after or before.model_copy(update={"risk": after.risk, "version": after.version}) == after
 
 
 def _withdrawn(before: Followed | None, after: Followed) -> UUID | None:

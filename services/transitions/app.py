@@ -22,6 +22,8 @@ from services.transitions.referrals.api import referrals_router
 from services.transitions.referrals.rules import read_rules
 from services.transitions.referrals.ticking import loop_keeper
 from services.transitions.risk.api import risk_router
+from services.transitions.risk.scoring import read_scoring
+from services.transitions.risk.weighing import recounter
 from services.transitions.settings import Settings
 from services.transitions.signals.api import signals_router
 from services.transitions.signals.thresholds import read_thresholds
@@ -49,15 +51,18 @@ class Service:
 
 
 async def build(settings: Settings) -> Service:
-    """Raises WrongProtocolError or WrongThresholdsError when a file can't be used, OSError when PostgreSQL is away."""
+    """Raises WrongProtocolError, WrongThresholdsError or WrongRiskRulesError when a file or a score can't be used,
+    OSError when PostgreSQL is away.
+    """
     rules = read_rules()
     protocols = read_protocols(settings.protocols, demo=settings.demo, programmes=settings.programmes)
     closed = read_calendars(settings.calendars)
     watch = read_monitoring()
     measures = read_measures(settings.measures, settings.protocols)
     limits = read_thresholds(settings.signal_rules)
+    scoring = read_scoring(settings.scores)
     database = await open_database(SERVICE, settings.postgres)
-    library = await register_protocols(database, protocols, closed)
+    library = await register_protocols(database, protocols, closed, scoring)
     consumer = Consumer(
         database=database,
         kafka=settings.kafka,
@@ -69,6 +74,7 @@ async def build(settings: Settings) -> Service:
     )
     forgetting = Forgetting.of(database, settings.retention, ENDED)
     loop = loop_keeper(database, rules)
+    length = recounter(database, library)
     silence = watcher(database, library, watch)
     relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance)
     clock = Timekeeper(database, library, batch=settings.timers_batch)
@@ -81,11 +87,12 @@ async def build(settings: Settings) -> Service:
         referrals_router(database, rules),
         monitoring_router(database, library, watch),
         showing_router(database, watch),
-        risk_router(database),
+        risk_router(database, library),
         quality_router(database, measures),
         signals_router(database, limits),
         operations,
     ]
     app = create_app(SERVICE, database=database, settings=settings.http, routers=routers)
-    background = (consumer.run, relay.run, clock.run, loop.run, silence.run, counter.run, forgetting.run)
+    clocks = (clock.run, loop.run, silence.run, length.run)
+    background = (consumer.run, relay.run, *clocks, counter.run, forgetting.run)
     return Service(app, database, background)

@@ -9,6 +9,7 @@ from services.transitions.announcement import Cause, announce
 from services.transitions.evidence import Evidence
 from services.transitions.followed import Followed, PatientCase
 from services.transitions.protocols import Library
+from services.transitions.risk import store as scored
 from services.transitions.store import following
 from services.transitions.task import Obligation, Why
 from services.transitions.transition import settle
@@ -116,12 +117,21 @@ class Cases:
         tasks = [task for f in told for task in self._changed_tasks(f)]
         await following.note_versions(tx.connection, moved)
         await following.save_transitions(tx.connection, told)
+        await following.set_priorities(tx.connection, [f.transition for f in told if self._moved_in_order(f)])
         await following.save_tasks(tx.connection, tasks)
         await following.set_clocks(tx.connection, tasks)
         await following.keep_evidence(tx.connection, self._new_evidence)
         await following.move_evidence(tx.connection, self._moved_evidence)
         await following.write_history(tx.connection, self.drafts)
+        await scored.keep(tx.connection, self.drafts)
         await tx.publish(self.drafts)
+
+    def _moved_in_order(self, f: Followed) -> bool:
+        """Whether tasks that are stored stand in another place since the stay was scored anew."""
+        stored = self._stored.get(f.transition.encounter_id)
+        if stored is None or not stored.tasks:
+            return False
+        return following.priority_of(stored.transition) != following.priority_of(f.transition)
 
     def _changed_tasks(self, f: Followed) -> list[tuple[Transition, Obligation]]:
         stored = self._stored.get(f.transition.encounter_id)

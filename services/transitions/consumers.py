@@ -10,6 +10,7 @@ from services.transitions.quality.keeping import keep_deeds
 from services.transitions.quality.measures import Measures, read_measures
 from services.transitions.referrals.hearing import hear_referrals
 from services.transitions.referrals.rules import LoopRules, read_rules
+from services.transitions.risk.weighing import hear_laboratory
 from services.transitions.tracking import track_encounters, weigh_evidence
 from shared.events import AnyEvent, Topic
 from shared.kafka import Handler
@@ -36,7 +37,7 @@ def handlers(
     keeping = _keeping(library, measures or read_measures())
     return {
         Topic.ENCOUNTERS: _each(_knowing(library, track_encounters), keeping),
-        Topic.FOLLOWUPS: _each(evidence, keeping, moving, watching),
+        Topic.FOLLOWUPS: _each(evidence, keeping, moving, watching, _knowing(library, hear_laboratory)),
         Topic.REFERRALS: _each(evidence, moving),
         **dict.fromkeys(EVIDENCE, _each(evidence, keeping)),
     }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import orjson
 
 from services.transitions.protocols import Library, Protocol, WrongProtocolError
+from services.transitions.risk.scoring import Scoring
 from shared.postgres import Database
 
 if TYPE_CHECKING:
@@ -19,16 +20,20 @@ INSERT INTO protocol_edition (edition, protocols) VALUES ($1, $2) ON CONFLICT (e
 
 
 async def register_protocols(
-    database: Database, current: Sequence[Protocol], closed: Mapping[str, Mapping[date, str]] | None = None
+    database: Database,
+    current: Sequence[Protocol],
+    closed: Mapping[str, Mapping[date, str]] | None = None,
+    scoring: Scoring | None = None,
 ) -> Library:
-    """The library of all editions ever used, with this one registered; `closed` are the facilities' calendars.
+    """The library of all editions ever used, with this one registered; `closed` are the facilities' calendars,
+    `scoring` the scores in force (those shipped, unless said otherwise).
 
     Raises WrongProtocolError when a version that was used before now says something else: a change of rule needs a
     new version, or nobody could tell under which rule a task was counted.
     """
     async with database.transaction() as tx:
         earlier = await _read_editions(tx.connection)
-        library = Library(current, earlier, closed)
+        library = Library(current, earlier, closed, scoring)
         used = {p.reference: p for protocols in earlier.values() for p in protocols}
         for protocol in current:
             if used.get(protocol.reference, protocol) != protocol:

@@ -8,6 +8,8 @@ from uuid import UUID, uuid5
 from services.transitions.evidence import Evidence, Window
 from services.transitions.protocols import Anchor
 from services.transitions.readmission import Return, Stayed
+from services.transitions.risk.inputs import NOTHING_KNOWN, Background
+from services.transitions.risk.scoring import NOT_WEIGHED, Weighed
 from services.transitions.task import Obligation, Why
 from shared.events.transitions import Transition
 
@@ -31,6 +33,7 @@ class Standing(StrEnum):
 class Followed:
     """`opened_by` and `discharged_by` are the events that announced them; `discharge_heard_at` when the standing
     discharge was first recorded; `told_historical`, that its source called it old news; `edition`, of the protocols.
+    `weighed` are its scores; `recount_at` is when the stay's length will change one.
     """
 
     transition: Transition
@@ -46,6 +49,8 @@ class Followed:
     readmission: Return | None = None
     why: Why = Why.ADMITTED
     tasks: tuple[Obligation, ...] = ()
+    weighed: Weighed = NOT_WEIGHED
+    recount_at: datetime | None = None
 
     def is_same_but_version(self, before: "Followed | None") -> bool:
         """Whether nothing but the encounter's version differs: the stay moved on, unseen from here."""
@@ -85,10 +90,11 @@ class Followed:
 @dataclass(frozen=True, slots=True)
 class PatientCase:
     """What is known of one patient: transitions by encounter, and the evidence. `context` holds earlier stays that
-    bear on these but are too far back to be touched themselves.
+    bear on these but are too far back to be touched themselves; `behind` is what their scores depend on beside them.
     """
 
     patient_id: str
     followed: dict[UUID, Followed] = field(default_factory=dict)
     evidence: tuple[Evidence, ...] = ()
     context: tuple[Stayed, ...] = ()
+    behind: Background = NOTHING_KNOWN

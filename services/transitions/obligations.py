@@ -62,6 +62,7 @@ def demand(followed: Followed, library: Library, evidence: Iterable[Evidence], *
         diagnoses=transition.diagnoses,
         service=transition.hospital_service,
         age=age_at(transition.patient.birth_date, transition.admitted_at or transition.discharged_at),
+        risk=transition.risk.band if transition.risk else None,
     )
     fitting = library.select(stay, followed.edition)
     asked = _earliest(followed, fitting, library)

@@ -13,6 +13,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from services.transitions.evidence_details import TAKEN_BACK_BY, details_of
+from services.transitions.risk.scoring import Scoring, read_scoring
 from services.transitions.selection import Applies, Stay
 from services.transitions.task_rule import (
     Anchor,
@@ -112,7 +113,9 @@ class Library:
         current: Sequence[Protocol],
         earlier: Mapping[str, Sequence[Protocol]] | None = None,
         closed: Mapping[str, Mapping[date, str]] | None = None,
+        scoring: Scoring | None = None,
     ) -> None:
+        self.scoring = scoring or read_scoring()
         self.current = tuple(current)
         self._closed = closed or {}
         self.edition = edition_of(current)
@@ -152,7 +155,7 @@ class Library:
 
     def changed_to(self, current: Sequence[Protocol]) -> "Library":
         """The library with other protocols in force; those that were used before are still known."""
-        return Library(current, self._editions, self._closed)
+        return Library(current, self._editions, self._closed, self.scoring)
 
     def condition_sets(self) -> Mapping[str, tuple[str, ...]]:
         """The value sets that the protocols in force name."""

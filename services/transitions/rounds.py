@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from services.transitions.store.timers import Aside
 from shared.kafka.failures import TRANSIENT, is_transient
 from shared.metrics import TIMERS_SET_ASIDE, WORK_ALIVE
 from shared.postgres import Database, Transaction
@@ -19,6 +18,10 @@ if TYPE_CHECKING:
 LOOK_EVERY_S = 1.0
 # What the rules fail on is tried again after this long.
 TRY_AGAIN_S = 300.0
+
+
+Aside = Collection[UUID]
+"""Rows that a round leaves out: they failed before and are tried again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +80,7 @@ class Rounds:
                 return await self._round(limit // 2)
             return await self._set_aside(error)
 
-    def _left_out(self) -> Collection[UUID]:
+    def _left_out(self) -> Aside:
         now = time.monotonic()
         self._aside = {row: until for row, until in self._aside.items() if until > now}
         TIMERS_SET_ASIDE.labels(self._work).set(len(self._aside))

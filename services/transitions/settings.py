@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     programmes: tuple[str, ...] = Field(
         default=(), description='Optional protocols that this house takes part in, as a JSON list: ["project-red"].'
     )
+    scores: tuple[str, ...] = Field(
+        default=(),
+        description='Risk scores beside those shipped, as a JSON list of name=module:function: ["own=house.risk:own"].',
+    )
     demo: bool = Field(
         default=False, description="Also ask for the demonstration's tasks, which are due within minutes."
     )

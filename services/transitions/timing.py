@@ -9,9 +9,8 @@ import asyncpg
 from services.transitions.escalation import LAPSE, Timer, fire
 from services.transitions.lapsing import end_lapsed
 from services.transitions.protocols import Library
-from services.transitions.rounds import Rounds, Tell, Told
+from services.transitions.rounds import Aside, Rounds, Tell, Told
 from services.transitions.store import following, timers
-from services.transitions.store.timers import Aside
 from shared.events import Draft
 from shared.metrics import TASKS_ESCALATED, TASKS_OVERDUE, TIMERS_ALIVE
 from shared.postgres import Database, Transaction

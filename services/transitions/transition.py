@@ -13,6 +13,8 @@ from services.transitions.followed import Followed, PatientCase, Standing, trans
 from services.transitions.obligations import Demand, demand, settle_tasks
 from services.transitions.protocols import Library
 from services.transitions.readmission import Return, is_superseded, quick_return, readmission
+from services.transitions.risk.inputs import Background, inputs_of, recount_at
+from services.transitions.risk.scoring import NOT_WEIGHED, Scoring
 from services.transitions.task import Obligation, Why
 from shared.events import Event
 from shared.events.encounters import Admitted, Encounter, EncounterFact
@@ -57,6 +59,8 @@ def hear(before: Followed | None, event: Event[EncounterFact], patient_id: str, 
         readmission=before.readmission if before else None,
         why=before.why if before else Why.ADMITTED,
         tasks=before.tasks if before else (),
+        weighed=before.weighed if before else NOT_WEIGHED,
+        recount_at=before.recount_at if before else None,
     )
 
 
@@ -116,6 +120,8 @@ def _describe(before: Followed | None, event: Event[EncounterFact], patient_id: 
         discharged_to=encounter.discharged_to if discharged else None,
         protocols=known.protocols if known else (),
         historical=known.historical if known else event.historical,
+        admission_type=encounter.admission_type,
+        risk=known.risk if known else None,
         episode_id=known.episode_id if known else None,
         returned_from=known.returned_from if known else None,
         returned_after_hours=known.returned_after_hours if known else None,
@@ -126,9 +132,10 @@ def settle(case: PatientCase, library: Library) -> PatientCase:
     """What must be done for the patient, given all that is known. Settling twice changes nothing."""
     stays = {key: followed.stayed for key, followed in case.followed.items() if followed.standing is not Standing.VOID}
     settled = {}
-    beds = [Bed.of(stay.transition) for stay in (*stays.values(), *case.context)]
+    beds = [Bed.of(stay.transition) for stay in stays.values()]
+    far = [Bed.of(stay.transition) for stay in case.context]
     for key, heard in case.followed.items():
-        followed = _placed(heard, beds)
+        followed = _placed(weigh(heard, beds, case.behind, library.scoring), [*beds, *far])
         others = [*(stay for other, stay in stays.items() if other != key), *case.context]
         if followed.standing is Standing.VOID:
             settled[key] = _revoke(followed)
@@ -157,10 +164,29 @@ def _placed(followed: Followed, beds: Iterable[Bed]) -> Followed:
     return replace(followed, transition=stay.model_copy(update=told))
 
 
+def weigh(followed: Followed, beds: Iterable[Bed], behind: Background, scoring: Scoring) -> Followed:
+    """The stay with its scores as they are now, and when its length will change one; others where it has none."""
+    stay = followed.transition
+    if followed.standing is Standing.VOID or not scoring.applies(stay):
+        risk, weighed, recount = None, NOT_WEIGHED, None
+    else:
+        others = {bed.encounter_id: bed for bed in (*behind.past, *beds) if bed.encounter_id != stay.encounter_id}
+        rules = scoring.rules.inputs
+        inputs = inputs_of(stay, is_over=followed.is_discharged, others=others.values(), behind=behind, rules=rules)
+        weighed = scoring.weigh(stay, inputs)
+        risk, recount = scoring.steering(weighed), recount_at(stay, behind.now, rules)
+    if (risk, weighed, recount) == (stay.risk, followed.weighed, followed.recount_at):
+        return followed
+    stay = stay if risk == stay.risk else stay.model_copy(update={"risk": risk})
+    return replace(followed, transition=stay, weighed=weighed, recount_at=recount)
+
+
 def _revoke(followed: Followed) -> Followed:
     tasks = tuple(o.cancel(Why.STAY_CANCELLED) if o.is_live else o for o in followed.tasks)
     transition = followed.transition.model_copy(update={"status": TransitionStatus.REVOKED})
-    return replace(followed, transition=transition, tasks=tasks, readmission=None, why=Why.STAY_CANCELLED)
+    return replace(
+        followed, transition=transition, tasks=tasks, readmission=None, why=Why.STAY_CANCELLED, recount_at=None
+    )
 
 
 def _stand(followed: Followed, demanded: Demand, tasks: tuple[Obligation, ...], returned: Return | None) -> Followed:

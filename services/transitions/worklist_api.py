@@ -1,6 +1,6 @@
 """The routes of worklists: lists of tasks by view, what one may do to one task, and to many at once."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
@@ -12,9 +12,11 @@ from services.transitions import acting
 from services.transitions.acting import Act, Change
 from services.transitions.answers import act_of, answered, place_in, unknown
 from services.transitions.protocols import Library
+from services.transitions.referrals.awaited import awaited
 from services.transitions.store import tasklists, worklists
+from services.transitions.store.following import priority_of
 from services.transitions.store.tasklists import TasksWanted, View
-from shared.events.transitions import Task, TaskStatus
+from shared.events.transitions import Task, TaskStatus, Transition
 from shared.http import Caller, Problem, Role, StrictModel, allow, audited, audited_read
 from shared.postgres import Database
 
@@ -124,9 +126,12 @@ def _add_lists(router: APIRouter, database: Database) -> None:
         facility: str | None = None,
         after: str | None = None,
         limit: Limit = 50,
+        referrals: bool = False,  # noqa: FBT001, FBT002
     ) -> dict[str, Any]:
-        """The soonest due first; without a status, those whose clock runs. `view` is a ready-made list: overdue,
-        due-today (by each facility's own date), escalated, unassigned, mine, my-role, my-organisation.
+        """The soonest due first, and of those due at the same time the patients at higher risk; without a status, those
+        whose clock runs. `view` is a ready-made list: overdue, due-today (by each facility's own date), escalated,
+        unassigned, mine, my-role, my-organisation, high-risk. With `referrals`, what they wait for
+        stands among the tasks.
         """
         wanted = TasksWanted(
             view=view,
@@ -139,15 +144,15 @@ def _add_lists(router: APIRouter, database: Database) -> None:
             facility=facility,
             facilities=tuple(sorted(caller.facilities)),
             bound_to=caller.organisation,
-            after=place_in("after", after),
+            after=_place(after),
             limit=limit,
         )
         async with database.pool.acquire() as connection:
             found = await tasklists.tasks(connection, wanted)
-            await audited_read(connection, caller, "tasks listed", [t.patient.id for _, t in found], request)
-        last = found[-1][0] if len(found) == limit else None
-        following = f"{last.due_at.isoformat()}_{last.id}" if last and last.due_at else None
-        return {"items": [{"task": task, "transition": of} for task, of in found], "next": following}
+            loops = await awaited(connection, wanted) if referrals else []
+            seen = [t.patient.id for _, t in found] + [loop["patient_id"] for loop in loops]
+            await audited_read(connection, caller, "tasks listed", seen, request)
+        return _page(found, loops, limit)
 
     @router.get("/transitions/{transition_id}/comments")
     async def comments(transition_id: UUID, caller: Reader, request: Request) -> dict[str, Any]:
@@ -159,6 +164,25 @@ def _add_lists(router: APIRouter, database: Database) -> None:
             items = await tasklists.comments_of(connection, transition_id)
             await audited_read(connection, caller, "comments listed", [place.patient_id], request)
         return {"items": items}
+
+
+def _page(found: Sequence[tuple[Task, Transition]], loops: Sequence[dict[str, Any]], limit: int) -> dict[str, Any]:
+    """Both in one order; `next` is where the page after this one begins. What has no due time ends the list."""
+    of_tasks = [((t.due_at, priority_of(of), t.id), {"task": t, "transition": of}) for t, of in found]
+    of_loops = [((one["due_at"], one["rank"], one["id"]), {"task": None, "referral": one}) for one in loops]
+    both = sorted((*of_tasks, *of_loops), key=lambda placed: (placed[0][0] is None, placed[0]))[:limit]
+    last = both[-1][0] if len(both) == limit else None
+    following = f"{last[0].isoformat()}_{last[1]}_{last[2]}" if last and last[0] else None
+    return {"items": [item for _, item in both], "next": following}
+
+
+def _place(text: str | None) -> tuple[datetime, int, UUID] | None:
+    if text is None:
+        return None
+    at, _, rest = text.partition("_")
+    priority, _, last = rest.partition("_")
+    found = place_in("after", f"{at}_{last}") if priority.isdecimal() else place_in("after", at)
+    return (found[0], int(priority[:4]), found[1]) if found else None
 
 
 def _own_organisation(caller: Caller) -> str:

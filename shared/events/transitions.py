@@ -1,6 +1,8 @@
 """care.transitions.v1: transitions of care and the tasks that make them safe."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import ClassVar
 from uuid import UUID
@@ -56,9 +58,37 @@ class ProtocolReference(Part):
     version: str
 
 
+class Risk(Part):
+    """The score that orders worklists, in short. `priority` 1 comes first; `provisional`: it may still change."""
+
+    score: str
+    points: int
+    band: str
+    priority: int
+    provisional: bool
+
+
+class RiskScore(Part):
+    """One score as it was computed. `points` count what is known; with what is `missing` it lies between `lowest` and
+    `highest`. `expected` is the published share, in percent, of those who returned (or died); `parts` are its points.
+    """
+
+    name: str
+    version: str
+    points: int
+    lowest: int
+    highest: int
+    band: str
+    expected: Decimal | None = None
+    provisional: bool
+    missing: tuple[str, ...] = ()
+    parts: Mapping[str, int] = {}
+
+
 class Transition(Part):
-    """`episode_id` is the stay with which the episode of care began that this one continues (a direct transfer is one);
-    None where it begins itself. `returned_from` is the stay after which the patient came back within 72 hours.
+    """`risk` steers what is looked at first; nothing that must be told depends on it. `admission_type` is of HL7 table
+    0007 (PV1-4). `episode_id` is the stay that this one continues (a direct transfer is one episode of care); None
+    where none does. `returned_from` is the stay after which the patient came back within 72 hours.
     """
 
     id: UUID
@@ -81,6 +111,8 @@ class Transition(Part):
     discharged_to: str | None = None
     protocols: tuple[ProtocolReference, ...] = ()
     historical: bool = False
+    admission_type: str | None = None
+    risk: Risk | None = None
     episode_id: UUID | None = None
     returned_from: UUID | None = None
     returned_after_hours: int | None = None
@@ -139,6 +171,16 @@ class QuickReturnDetected(TransitionFact):
     TYPE = "care.transition.quick-return-detected.v1"
     earlier_encounter_id: UUID
     hours: int
+
+
+class RiskScored(TransitionFact):
+    """The scores of the stay changed, with the `inputs` they were computed from (as text where they are numbers with a
+    fraction). Said only when a score changed; an input that changes none is kept, not said.
+    """
+
+    TYPE = "care.transition.risk-scored.v1"
+    scores: tuple[RiskScore, ...]
+    inputs: Mapping[str, str | int | bool | tuple[str, ...] | None] = {}
 
 
 class Task(Part):
@@ -237,6 +279,7 @@ TRANSITION_FACTS: tuple[type[Fact], ...] = (
     ReadmissionDetected,
     ReadmissionWithdrawn,
     QuickReturnDetected,
+    RiskScored,
     TaskCreated,
     TaskChanged,
     TaskClaimed,

@@ -1,6 +1,6 @@
 """What an alert asks for: a task in the patient's transition, perhaps a visit by video; and what is said of it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -42,12 +42,25 @@ async def answer(
         if alert.id not in told:
             saved.append(_open(cases, library, monitoring, alert, cause))
         else:
-            _cancel(cases, monitoring.encounter_id, alert.task_id, cause)
+            _cancel(cases, monitoring.encounter_id, {alert.task_id}, cause)
             saved.append(alert)
         fact: type[AlertFact] = AlertWithdrawn if alert.withdrawn_at else AlertRaised
         cases.drafts.append(say(fact, saved[-1], _transition(cases, monitoring.encounter_id), cause))
+    if not _proposes_visit(known, changed):
+        _cancel(cases, monitoring.encounter_id, _visits(cases, monitoring.encounter_id), cause)
     await cases.save(tx)
     await store.save_alerts(tx.connection, saved)
+
+
+def _proposes_visit(known: Sequence[Alert], changed: Sequence[Alert]) -> bool:
+    """Whether some alert that stands asks for a visit by video, or none that fell ever did."""
+    newest = {alert.id: alert for alert in (*known, *changed)}.values()
+    fell = any(alert.telehealth and not alert.stands for alert in changed)
+    return not fell or any(alert.telehealth and alert.stands for alert in newest)
+
+
+def _visits(cases: Cases, encounter_id: UUID) -> set[UUID | None]:
+    return {o.task.id for o in _followed(cases, encounter_id).tasks if o.task.code == TELEHEALTH}
 
 
 def _open(cases: Cases, library: Library, monitoring: Monitoring, alert: Alert, cause: Cause) -> Alert:
@@ -80,9 +93,9 @@ def open_task(
     return new.task.id
 
 
-def _cancel(cases: Cases, encounter_id: UUID, task_id: UUID | None, cause: Cause) -> None:
+def _cancel(cases: Cases, encounter_id: UUID, ids: Collection[UUID | None], cause: Cause) -> None:
     followed = _followed(cases, encounter_id)
-    tasks = tuple(o.cancel(Why.CORRECTED) if o.task.id == task_id and o.is_live else o for o in followed.tasks)
+    tasks = tuple(o.cancel(Why.CORRECTED) if o.task.id in ids and o.is_live else o for o in followed.tasks)
     if tasks != followed.tasks:
         _put(cases, replace(followed, tasks=tasks), cause)
 

@@ -11,7 +11,7 @@ import orjson
 from services.transitions.monitoring.alert import Alert, Watched
 from services.transitions.monitoring.reading import Quality, Reading
 from services.transitions.monitoring.rules import Severity, Watch
-from services.transitions.store.timers import Aside
+from services.transitions.rounds import Aside
 
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
@@ -53,7 +53,7 @@ ALERTS = """
 SELECT a.id, a.monitoring_id, a.patient_id, a.facility, a.signal, a.rule, a.severity, a.reading_id, a.text, a.raised_at,
        coalesce(a.acknowledged_at, CASE WHEN k.status = 'completed' THEN k.settled_at END) AS acknowledged_at,
        coalesce(a.acknowledged_by, CASE WHEN k.status = 'completed' THEN k.owner END) AS acknowledged_by,
-       a.withdrawn_at, a.withdrawn_because, a.task_id
+       a.withdrawn_at, a.withdrawn_because, a.task_id, a.telehealth
 FROM alert a LEFT JOIN task k ON k.id = a.task_id
 """
 ALERTS_OF = f"{ALERTS} WHERE a.monitoring_id = $1 AND (a.raised_at >= $2 OR a.acknowledged_at IS NULL)"
@@ -69,8 +69,8 @@ ORDER BY a.raised_at DESC, a.id DESC LIMIT $8
 """
 SAVE_ALERT = """
 INSERT INTO alert (id, monitoring_id, patient_id, facility, signal, rule, severity, reading_id, text, raised_at,
-    acknowledged_at, acknowledged_by, withdrawn_at, withdrawn_because, task_id)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+    acknowledged_at, acknowledged_by, withdrawn_at, withdrawn_because, task_id, telehealth)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
 ON CONFLICT (id) DO UPDATE SET acknowledged_at = excluded.acknowledged_at, withdrawn_at = excluded.withdrawn_at,
     acknowledged_by = excluded.acknowledged_by, withdrawn_because = excluded.withdrawn_because,
     task_id = excluded.task_id
@@ -197,6 +197,7 @@ async def save_alerts(connection: "Connection", changed: Iterable[Alert]) -> Non
         (
             *(a.id, a.monitoring_id, a.patient_id, a.facility, a.signal, a.rule, int(a.severity), a.reading_id, a.text),
             *(a.raised_at, a.acknowledged_at, a.acknowledged_by, a.withdrawn_at, a.withdrawn_because, a.task_id),
+            a.telehealth,
         )
         for a in changed
     ]

@@ -13,8 +13,7 @@ from services.transitions.monitoring.reading import Reading, findings, reading_i
 from services.transitions.monitoring.rules import MonitoringRules
 from services.transitions.monitoring.store import Monitoring
 from services.transitions.protocols import Library
-from services.transitions.rounds import Rounds, Told
-from services.transitions.store.timers import Aside
+from services.transitions.rounds import Aside, Rounds, Told
 from shared.events import AnyEvent
 from shared.events.followups import ObservationRecorded
 from shared.postgres import Database, Transaction

@@ -167,6 +167,8 @@ def _add_one(router: APIRouter, database: Database, rules: LoopRules) -> None:
             found = await lists.referral(connection, referral_id)
             if found is None or not _may_see(caller, found):
                 raise unknown()
+            if _bound_to(caller) is not None:
+                found["existing"] = None  # between whom another one stands is none of their business
             [standing] = await store.load(connection, [], [referral_id])
             levels = levels_of(standing, rules, await lists.timers(connection, referral_id))
             await audited_read(connection, caller, "referral opened", [found["patient_id"]], request)

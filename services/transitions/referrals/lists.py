@@ -28,6 +28,12 @@ DEEDS = """
 SELECT event_id, kind, at, recorded, source, actor, said ->> 'reason' AS reason FROM referral_deed
 WHERE referral_id = $1 ORDER BY at, recorded
 """
+# What a suspected duplicate is to be compared with: whether that one is answered already is for a person to see.
+EXISTING = """
+SELECT id, state, service_group, performer, requested_at, state IN ('completed', 'closed') AS has_result,
+       body ->> 'outcome' AS outcome, body ->> 'scheduled_at' AS scheduled_at
+FROM referral WHERE id = $1 AND patient_id = $2
+"""
 TIMERS = "SELECT step, level, due_at, fired_at FROM referral_timer WHERE referral_id = $1"
 # What named an order that no referral here has: shown by what it is and where it came from, without what it says.
 UNMATCHED = """
@@ -85,7 +91,10 @@ async def referral(connection: "Connection", referral_id: UUID) -> dict[str, Any
     if row is None:
         return None
     deeds = [dict(deed) for deed in await connection.fetch(DEEDS, referral_id)]
-    return {**_shown(row), "deeds": deeds}
+    shown = _shown(row)
+    rival = shown["terms"].get("duplicate_of")
+    existing = await connection.fetchrow(EXISTING, UUID(rival), shown["patient_id"]) if rival else None
+    return {**shown, "deeds": deeds, "existing": dict(existing) if existing else None}
 
 
 def _shown(row: Any) -> dict[str, Any]:

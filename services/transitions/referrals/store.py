@@ -11,7 +11,7 @@ import orjson
 from services.transitions.referrals.clocks import EXPIRY, LoopTimer, Waiting
 from services.transitions.referrals.referral import Deed, Referral, begin
 from services.transitions.referrals.states import Kind
-from services.transitions.store.timers import Aside
+from services.transitions.rounds import Aside
 from shared.events import BY_TYPE, Fact
 
 if TYPE_CHECKING:
@@ -25,17 +25,17 @@ ORDER BY r.id, d.at
 """
 SAVE = """
 INSERT INTO referral (id, patient_id, facility, authority, number, service_group, priority, state, is_open, is_held,
-    performer, requester, waiting_for, due_at, fired, version, requested_at, body)
+    performer, requester, waiting_for, due_at, fired, version, requested_at, owner_role, body)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
     $9::bool[], $10::bool[], $11::text[], $12::text[], $13::text[], $14::timestamptz[], $15::smallint[], $16::int[],
-    $17::timestamptz[], $18::jsonb[])
+    $17::timestamptz[], $18::text[], $19::jsonb[])
 ON CONFLICT (id) DO UPDATE SET
     patient_id = excluded.patient_id, facility = excluded.facility, authority = excluded.authority,
     number = excluded.number, service_group = excluded.service_group, priority = excluded.priority,
     state = excluded.state, is_open = excluded.is_open, is_held = excluded.is_held, performer = excluded.performer,
     requester = excluded.requester, waiting_for = excluded.waiting_for, due_at = excluded.due_at,
     fired = excluded.fired, version = excluded.version, requested_at = excluded.requested_at,
-    changed_at = clock_timestamp(), body = excluded.body
+    changed_at = clock_timestamp(), owner_role = excluded.owner_role, body = excluded.body
 """
 KEEP_DEEDS = """
 INSERT INTO referral_deed (referral_id, event_id, kind, at, source, actor, historical, said)
@@ -130,7 +130,8 @@ def _row(referral: Referral, awaited: Waiting | None, group: str) -> tuple[Any, 
         *(name.authority if name else None, name.value if name else None, group, terms.priority),
         *(referral.state.value, referral.is_open, referral.is_held, terms.performer, terms.requester),
         *(awaited.code if awaited else None, awaited.due_at if awaited else None, referral.fired, referral.version),
-        *(referral.requested_at, terms.model_dump_json(exclude_none=True).encode()),
+        *(referral.requested_at, awaited.role if awaited else None),
+        terms.model_dump_json(exclude_none=True).encode(),
     )
 
 

@@ -11,8 +11,7 @@ from services.transitions.referrals.referral import BY_RULE, Deed, Referral
 from services.transitions.referrals.rules import LoopRules
 from services.transitions.referrals.statements import say
 from services.transitions.referrals.states import Kind
-from services.transitions.rounds import Rounds, Told
-from services.transitions.store.timers import Aside
+from services.transitions.rounds import Aside, Rounds, Told
 from shared.events import Draft
 from shared.events.referrals import ReferralEscalated, ReferralOverdue
 from shared.metrics import TASKS_ESCALATED

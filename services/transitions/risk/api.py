@@ -1,6 +1,5 @@
 """The routes of risk: a stay's scores with their inputs, computed from what is known now; and what people add to it."""
 
-from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,11 +8,13 @@ from uuid import UUID
 from fastapi import APIRouter, Request
 from pydantic import Field
 
-from services.transitions.answers import unknown
+from services.transitions.answers import act_of, answered, unknown
+from services.transitions.followed import Followed
+from services.transitions.protocols import Library
 from services.transitions.risk import store
-from services.transitions.risk.scores import SCORES, Inputs
-from shared.calendar import local_date
-from shared.events.transitions import Transition
+from services.transitions.risk.weighing import say as add
+from services.transitions.store import following, worklists
+from services.transitions.transition import settle
 from shared.http import Caller, Role, StrictModel, allow, audited, audited_read
 from shared.postgres import Database
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 Reader = Annotated[Caller, allow(Role.CARE_MANAGER, Role.AUDITOR)]
 CareManager = Annotated[Caller, allow(Role.CARE_MANAGER)]
+KEPT_SHOWN = 100
 
 
 class Known(StrictModel):
@@ -34,55 +36,47 @@ class Known(StrictModel):
     sodium: Decimal | None = Field(default=None, gt=80, lt=200)
 
 
-def risk_router(database: Database) -> APIRouter:
+def risk_router(database: Database, library: Library) -> APIRouter:
     router = APIRouter(tags=["risk"])
 
     @router.get("/transitions/{transition_id}/risk")
     async def risk(transition_id: UUID, caller: Reader, request: Request) -> dict[str, Any]:
-        """Every score; provisional while the stay goes on or an input is missing, with how far it may move."""
+        """Every score as it is now; provisional while the stay goes on or an input is missing, with how far it may
+        move. `kept` are the scores as they were said, each with its inputs.
+        """
         async with database.pool.acquire() as connection:
-            stay, inputs = await _inputs(connection, transition_id, caller)
-            await audited_read(connection, caller, "risk opened", [stay.patient.id], request)
-        return {"inputs": inputs.kept(), "scores": {name: asdict(score(inputs)) for name, score in SCORES.items()}}
+            followed = await _now(connection, library, transition_id, caller)
+            kept = await store.kept(connection, transition_id, KEPT_SHOWN)
+            await audited_read(connection, caller, "risk opened", [followed.transition.patient.id], request)
+        return _shown(followed) | {"kept": kept}
 
     @router.put("/transitions/{transition_id}/risk")
     async def say(transition_id: UUID, body: Known, caller: CareManager, request: Request) -> dict[str, Any]:
-        """Adds what is known; the scores are computed anew."""
+        """Adds what is known; the scores are computed anew, and said where they changed."""
         async with database.transaction() as tx:
-            stay, _ = await _inputs(tx.connection, transition_id, caller)
+            act = await act_of(tx, caller, request, None)
             told = body.model_dump(mode="json", exclude_none=True)
-            await store.say(tx.connection, transition_id, told, caller.subject)
-            _, inputs = await _inputs(tx.connection, transition_id, caller)
-            await audited(tx.connection, caller, "risk input said", [stay.patient.id], request)
-        return {"inputs": inputs.kept(), "scores": {name: asdict(score(inputs)) for name, score in SCORES.items()}}
+            followed = await answered(add(tx, library, transition_id, act, told))
+            await audited(tx.connection, caller, "risk input said", [followed.transition.patient.id], request)
+        return _shown(followed)
 
     return router
 
 
-async def _inputs(connection: "Connection", transition_id: UUID, caller: Caller) -> tuple[Transition, Inputs]:
-    row = await store.stay(connection, transition_id)
-    stay = Transition.model_validate_json(row["body"]) if row else None
-    if row is None or stay is None or not caller.sees(stay.facility.code, stay.pcp_organisation):
+async def _now(connection: "Connection", library: Library, transition_id: UUID, caller: Caller) -> Followed:
+    """The transition with its scores of this moment; nothing is written."""
+    place = await worklists.place_of_transition(connection, transition_id)
+    if place is None or not caller.sees(place.facility, place.organisation):
         raise unknown()
-    said = Known.model_validate(await store.said(connection, transition_id))
-    visits = admissions = None
-    if stay.admitted_at is not None:
-        visits, admissions = await store.before(connection, row["patient_id"], transition_id, stay.admitted_at)
     now: datetime = await connection.fetchval("SELECT clock_timestamp()")
-    known = said.model_dump()
-    return stay, Inputs(
-        days=_days(stay, now),
-        is_over=stay.discharged_at is not None,
-        diagnoses=tuple(diagnosis.code for diagnosis in stay.diagnoses),
-        visits=visits,
-        admissions=admissions,
-        **known,
-    )
+    cases = await following.load_cases(connection, library, [place.patient_id], [place.encounter_id], now)
+    case = next(case for case in cases.values() if place.encounter_id in case.followed)
+    return settle(case, library).followed[place.encounter_id]
 
 
-def _days(stay: Transition, now: datetime) -> int | None:
-    """Local dates apart: of admission and discharge, or today while the stay goes on."""
-    if stay.admitted_at is None:
-        return None
-    zone = stay.facility.time_zone
-    return (local_date(stay.discharged_at or now, zone) - local_date(stay.admitted_at, zone)).days
+def _shown(followed: Followed) -> dict[str, Any]:
+    return {
+        "inputs": dict(followed.weighed.inputs),
+        "scores": {score.name: score.model_dump(mode="json") for score in followed.weighed.scores},
+        "steers": followed.transition.risk,
+    }

@@ -1,6 +1,6 @@
 """LACE and HOSPITAL. Pure: inputs in, points out, with what is missing and how far the score may still move.
 
-Scores steer priority; nothing that must be told depends on them. Another score is one more function in `SCORES`.
+Scores steer priority; nothing that must be told depends on them. Another score is a function of `Inputs` too.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -107,7 +107,7 @@ SCORES: Mapping[str, Callable[[Inputs], Score]] = {
     "hospital-2016": hospital,
     "hospital-2013": hospital_2013,
 }
-"""Where other scores are plugged in."""
+"""Those shipped; `scoring.py` plugs in others."""
 
 
 def comorbidities(diagnoses: Iterable[str]) -> frozenset[str]:

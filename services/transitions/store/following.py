@@ -13,6 +13,8 @@ from services.transitions.evidence import Evidence
 from services.transitions.followed import Followed, PatientCase, Standing
 from services.transitions.protocols import Library
 from services.transitions.readmission import Return, Stayed
+from services.transitions.risk import store as scored
+from services.transitions.risk.scoring import UNSCORED
 from services.transitions.task import Obligation, SettledBy, Why
 from shared.events import Draft
 from shared.events.transitions import Task, TaskFact, Transition, TransitionFact
@@ -33,7 +35,7 @@ CLOCKS_APART = timedelta(days=2)
 STORED = """
     id, encounter_id, patient_id, facility, status, standing, version, encounter_version, edition, opened_by,
     discharged_by, discharge_heard_at, told_historical, historical, is_reviewed, readmission_indicator, readmission_of,
-    readmission_days, why, admitted_at, discharged_at"""
+    readmission_days, why, admitted_at, discharged_at, risk, recount_at"""
 # A stay is followed while it runs, for as long as someone may return from it, and whenever its encounter is named.
 # What ended some time before those comes along: whether they are returns depends on it.
 LOAD_TRANSITIONS = f"""
@@ -60,7 +62,8 @@ SAVE_TRANSITIONS = f"""
 INSERT INTO transition ({STORED}, body)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[], $8::bigint[],
     $9::text[], $10::uuid[], $11::uuid[], $12::timestamptz[], $13::bool[], $14::bool[], $15::bool[], $16::text[],
-    $17::uuid[], $18::int[], $19::text[], $20::timestamptz[], $21::timestamptz[], $22::jsonb[])
+    $17::uuid[], $18::int[], $19::text[], $20::timestamptz[], $21::timestamptz[], $22::jsonb[], $23::timestamptz[],
+    $24::jsonb[])
 ON CONFLICT (id) DO UPDATE SET
     patient_id = excluded.patient_id, facility = excluded.facility, status = excluded.status,
     standing = excluded.standing, version = excluded.version, encounter_version = excluded.encounter_version,
@@ -69,23 +72,29 @@ ON CONFLICT (id) DO UPDATE SET
     historical = excluded.historical, is_reviewed = excluded.is_reviewed,
     readmission_indicator = excluded.readmission_indicator, readmission_of = excluded.readmission_of,
     readmission_days = excluded.readmission_days, why = excluded.why, admitted_at = excluded.admitted_at,
-    discharged_at = excluded.discharged_at, changed_at = clock_timestamp(), body = excluded.body
+    discharged_at = excluded.discharged_at, risk = excluded.risk, recount_at = excluded.recount_at,
+    changed_at = clock_timestamp(), body = excluded.body
 """
 NOTE_VERSIONS = """
 UPDATE transition t SET encounter_version = u.version FROM unnest($1::uuid[], $2::bigint[]) AS u (id, version)
 WHERE t.id = u.id
 """
+# The order of a worklist, not a fact about the task: nothing is said of it, and its version stays.
+SET_PRIORITIES = """
+UPDATE task k SET priority = u.priority FROM unnest($1::uuid[], $2::smallint[]) AS u (id, priority)
+WHERE k.transition_id = u.id AND k.priority <> u.priority AND k.status IN ('requested', 'accepted', 'on-hold')
+"""
 SAVE_TASKS = """
 INSERT INTO task (id, transition_id, patient_id, facility, code, number, status, version, owner_role, owner, due_at,
-    fired, settled_by, settled_at, why, body, organisation)
+    fired, settled_by, settled_at, why, body, organisation, priority)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::int[],
     $9::text[], $10::text[], $11::timestamptz[], $12::smallint[], $13::text[], $14::timestamptz[], $15::text[],
-    $16::jsonb[], $17::text[])
+    $16::jsonb[], $17::text[], $18::smallint[])
 ON CONFLICT (id) DO UPDATE SET
     patient_id = excluded.patient_id, facility = excluded.facility, status = excluded.status,
     version = excluded.version, owner_role = excluded.owner_role, owner = excluded.owner, due_at = excluded.due_at,
     fired = excluded.fired, settled_by = excluded.settled_by, settled_at = excluded.settled_at, why = excluded.why,
-    body = excluded.body, organisation = excluded.organisation
+    body = excluded.body, organisation = excluded.organisation, priority = excluded.priority
 """
 # A level that was told stays told: only what is still to come may move.
 SET_TIMERS = """
@@ -117,6 +126,7 @@ REKEY = (
     "UPDATE task SET patient_id = $2 WHERE patient_id = $1",
     "UPDATE task_timer SET patient_id = $2 WHERE patient_id = $1",
     "UPDATE evidence SET patient_id = $2 WHERE patient_id = $1",
+    "UPDATE laboratory SET patient_id = $2 WHERE patient_id = $1",
 )
 
 
@@ -134,8 +144,14 @@ async def load_cases(
         cases[row["patient_id"]].followed[row["encounter_id"]] = _followed(row, tasks.get(row["id"], []))
     evidence = await _evidence_of(connection, cases, min((since, *_anchors(near))) - CLOCKS_APART)
     context = _context([row for row in rows if _is_far(row)])
+    behind = await scored.behind(connection, cases, [row["id"] for row in near], since)
     return {
-        patient: replace(case, evidence=tuple(evidence.get(patient, ())), context=tuple(context.get(patient, ())))
+        patient: replace(
+            case,
+            evidence=tuple(evidence.get(patient, ())),
+            context=tuple(context.get(patient, ())),
+            behind=behind[patient],
+        )
         for patient, case in cases.items()
     }
 
@@ -207,6 +223,8 @@ def _followed(row: "asyncpg.Record", tasks: Iterable[Obligation]) -> Followed:
         readmission=returned,
         why=Why(row["why"]),
         tasks=tuple(tasks),
+        weighed=scored.weighed_in(row["risk"]),
+        recount_at=row["recount_at"],
     )
 
 
@@ -221,6 +239,12 @@ async def save_transitions(connection: "Connection", changed: Collection[Followe
         await connection.execute(SAVE_TRANSITIONS, *_columns(_transition_row(f) for f in changed))
 
 
+async def set_priorities(connection: "Connection", changed: Collection[Transition]) -> None:
+    """Where open tasks of these transitions stand among others that are due at the same time."""
+    if changed:
+        await connection.execute(SET_PRIORITIES, *_columns((t.id, priority_of(t)) for t in changed))
+
+
 def _transition_row(f: Followed) -> tuple[Any, ...]:
     t, returned = f.transition, f.readmission
     return (
@@ -228,7 +252,8 @@ def _transition_row(f: Followed) -> tuple[Any, ...]:
         *(f.encounter_version, f.edition, f.opened_by, f.discharged_by, f.discharge_heard_at, f.told_historical),
         *(t.historical, f.is_reviewed, f.readmission_indicator),
         *(returned.earlier_encounter_id if returned else None, returned.days if returned else None),
-        *(f.why.value, t.admitted_at, t.discharged_at, t.model_dump_json(exclude_none=True).encode()),
+        *(f.why.value, t.admitted_at, t.discharged_at, scored.row_of(f.weighed), f.recount_at),
+        t.model_dump_json(exclude_none=True).encode(),
     )
 
 
@@ -254,8 +279,13 @@ def _task_row(transition: Transition, o: Obligation) -> tuple[Any, ...]:
         *(task.id, transition.id, transition.patient.id, transition.facility.code, task.code, o.number),
         *(task.status.value, task.version, task.owner_role, task.owner, task.due_at, o.fired),
         *(o.settled_by.value if o.settled_by else None, o.settled_at, o.why.value if o.why else None),
-        *(task.model_dump_json(exclude_none=True).encode(), transition.pcp_organisation),
+        *(task.model_dump_json(exclude_none=True).encode(), transition.pcp_organisation, priority_of(transition)),
     )
+
+
+def priority_of(transition: Transition) -> int:
+    """The place of its tasks among those that are due at the same time; 1 comes first."""
+    return transition.risk.priority if transition.risk else UNSCORED
 
 
 def _timer_row(timer: Timer, patient_id: str) -> tuple[Any, ...]:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 RUNS = "k.status IN ('requested', 'accepted')"
 TASKS = """
-SELECT k.id, k.due_at, k.body::text AS body, t.body::text AS transition
-FROM task k JOIN transition t ON t.id = k.transition_id WHERE {where} ORDER BY k.due_at, k.id LIMIT {limit}
+SELECT k.id, k.due_at, k.priority, k.body::text AS body, t.body::text AS transition
+FROM task k JOIN transition t ON t.id = k.transition_id WHERE {where} ORDER BY k.due_at, k.priority, k.id LIMIT {limit}
 """
 # A local day of any zone lies within two days of now: the range is walked, the day itself compared row by row.
 DUE_TODAY = """k.due_at > clock_timestamp() - interval '1 day' AND k.due_at < clock_timestamp() + interval '2 days'
@@ -42,6 +42,7 @@ class View(StrEnum):
     MINE = "mine"
     MY_ROLE = "my-role"
     MY_ORGANISATION = "my-organisation"
+    HIGH_RISK = "high-risk"
 
 
 VIEWS: Mapping[View, str] = {
@@ -49,13 +50,15 @@ VIEWS: Mapping[View, str] = {
     View.DUE_TODAY: DUE_TODAY,
     View.ESCALATED: "k.level > 0",
     View.UNASSIGNED: "k.owner IS NULL",
+    View.HIGH_RISK: "k.priority = 1",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TasksWanted:
     """Which tasks; without a status, those whose clock runs. `facilities` (empty: all) and `bound_to` are what the
-    caller is bound to, `after` is the last one's place (due time, id).
+    caller is bound to, `after` is the last one's place (due time,
+    priority, id).
     """
 
     status: str | None = None
@@ -68,7 +71,7 @@ class TasksWanted:
     escalated: bool | None = None
     facility: str | None = None
     facilities: tuple[str, ...] = ()
-    after: tuple[datetime, UUID] | None = None
+    after: tuple[datetime, int, UUID] | None = None
     limit: int = 50
 
 
@@ -99,11 +102,13 @@ def statement(wanted: TasksWanted) -> tuple[str, list[Any]]:
     if wanted.facilities:
         where.append(f"k.facility = ANY ({put(list(wanted.facilities))}::text[])")
     if wanted.after is not None:
-        where.append(f"(k.due_at, k.id) > ({put(wanted.after[0])}, {put(wanted.after[1])})")
+        at, priority, last = (put(part) for part in wanted.after)
+        where.append(f"(k.due_at, k.priority, k.id) > ({at}, {priority}::int, {last})")
     return TASKS.format(where=" AND ".join(where), limit=put(wanted.limit)), given
 
 
 async def tasks(connection: "Connection", wanted: TasksWanted) -> list[tuple[Task, Transition]]:
+    """The soonest due first, and of those due at the same time the patients at higher risk."""
     sql, given = statement(wanted)
     rows = await connection.fetch(sql, *given)
     return [(Task.model_validate_json(r["body"]), Transition.model_validate_json(r["transition"])) for r in rows]

@@ -7,15 +7,13 @@ from uuid import UUID
 
 from services.transitions.escalation import Timer
 from services.transitions.protocols import Library
+from services.transitions.rounds import Aside
 from services.transitions.store.following import obligation_in
 from services.transitions.task import Obligation
 from shared.events.transitions import Transition
 
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
-
-Aside = Collection[UUID]
-"""Rows that a round leaves out: they failed before and are tried again later."""
 
 DUE = """
 SELECT task_id, patient_id FROM task_timer

@@ -32,10 +32,11 @@ async def test_an_admission_opens_a_transition_and_the_discharge_gives_it_tasks(
     stay = StayTold()
     await house.hear(stay.admit("2026-03-02 08:00-06:00"))
     await house.hear(stay.discharge(LEFT))
-    assert await house.said() == ["transition.opened", "transition.changed"] + ["task.created"] * 4
+    scored = "transition.risk-scored"
+    assert await house.said() == ["transition.opened", scored, "transition.changed", scored] + ["task.created"] * 4
     assert (await house.tasks())["interactive-contact"] == ("requested", at("2026-03-10 23:59:59.999999-05:00"))
     assert await house.count("SELECT count(*) FROM task_timer") == 5 + 5 + 4 + 4
-    assert await house.count("SELECT count(*) FROM history") == 6
+    assert await house.count("SELECT count(*) FROM history") == 8
 
 
 async def test_a_batch_ends_as_its_events_one_by_one(house: House) -> None:

@@ -22,6 +22,8 @@ from shared.events.referrals import (
     ReferralFact,
     ReferralOverdue,
     ReferralRequested,
+    ReferralStatusAsked,
+    ReferralStatusTold,
 )
 from shared.http import Role
 from tests.integration.http.running import Answer, Client, Tokens, issuing, service
@@ -128,6 +130,36 @@ async def test_a_suspected_duplicate_waits_for_a_person(house: House, client: Cl
     linking = {"version": version, "decision": "link", "existing": str(first), "reason": "same question"}
     linked = await ask(client, f"/referrals/{third}/duplicate", linking)
     assert (linked.body["state"], linked.body["duplicate_of"]) == ("cancelled", str(first))
+
+
+async def test_a_question_where_it_stands_is_answered_and_changes_nothing(house: House, client: Client) -> None:
+    key, _ = await requested(house, timedelta(hours=1), priority="stat")
+    version = (await shown(client, key))["version"]
+    now = (await house.now()).isoformat()
+    await house.hear(
+        told(ReferralStatusAsked, now, key), told(ReferralStatusAsked, now, patient=PatientSummary(id="p1"))
+    )
+    [answer] = await house.facts(ReferralStatusTold)
+    assert (answer.referral_id, answer.status, answer.waiting_for, answer.version) == (
+        key,
+        "requested",
+        "decision",
+        version,
+    )
+    assert (await shown(client, key))["version"] == version
+
+
+async def test_a_suspected_duplicate_shows_what_it_may_repeat(house: House, client: Client) -> None:
+    first, _ = await requested(house, timedelta(days=3))
+    await house.hear(visit(AppointmentAttended, await at(house, timedelta(days=2))))
+    await house.hear(note(await at(house, timedelta(days=1))))
+    second, _ = await requested(house, timedelta(hours=1), identifier=None)
+    existing = (await shown(client, second))["existing"]
+    assert (existing["id"], existing["state"], existing["has_result"]) == (str(first), "completed", True)
+    stat, _ = await requested(house, timedelta(minutes=5), identifier=None, priority="stat")
+    found = await shown(client, stat)
+    assert (found["is_held"], found["existing"] is None) == (False, False)
+    assert (await shown(client, first))["existing"] is None
 
 
 async def discharged(house: House, client: Client) -> str:

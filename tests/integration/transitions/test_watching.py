@@ -41,7 +41,7 @@ async def client(house: House, tokens: Tokens) -> AsyncIterator[Client]:
         transitions_router(database, library),
         monitoring_router(database, library, RULES),
         showing_router(database, RULES),
-        risk_router(database),
+        risk_router(database, library),
     ]
     async with service(tokens, routers, database=database) as served:
         yield served
@@ -99,6 +99,16 @@ async def test_a_correction_takes_alert_and_task_back(house: House, client: Clie
     assert [f.reason for f in await house.facts(AlertWithdrawn)] == ["the reading was corrected"]
     assert [f.task.code for f in await house.facts(TaskCancelled)] == ["monitoring-advisory"]
     assert await open_alerts(client) == []
+
+
+async def test_a_visit_that_was_proposed_ends_with_its_last_alert(house: House, client: Client) -> None:
+    await watched(house, client)
+    first, second = uuid4(), uuid4()
+    await measured(house, "87", first)
+    await measured(house, "40", second, code="8480-6", unit="mm[Hg]")  # not watched
+    assert (await house.tasks())["telehealth-visit"][0] == "requested"
+    await measured(house, "97", first, status="C")
+    assert (await house.tasks())["telehealth-visit"][0] == "cancelled"
 
 
 async def test_silence_is_asked_after_once(house: House, client: Client) -> None:

@@ -8,12 +8,15 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from services.transitions.referrals.ticking import loop_keeper
 from services.transitions.store.tasklists import TasksWanted, View, statement
+from shared.events.referrals import ReferralAccepted, ReferralRequested
 from shared.events.transitions import TaskCancelled, TaskEscalated, TransitionClosed
 from shared.http import Role
 from tests.integration.http.running import Client, Tokens, issuing, service
-from tests.integration.transitions.house import House
+from tests.integration.transitions.house import RULES, House
 from tests.integration.transitions.test_api import get, post, routers
+from tests.unit.transitions.referrals_told import told
 from tests.unit.transitions.stays import PROTOCOLS, StayTold, attended, contact, delivered
 
 
@@ -51,6 +54,40 @@ async def test_views_show_what_they_say(house: House, client: Client) -> None:
     assert len(await codes(client, "view=unassigned")) == 3
     answer = await client.ask("GET", "/tasks?view=my-organisation", Role.CARE_MANAGER)
     assert (answer.status, answer.body["type"]) == (422, "urn:handoff:problem:no-organisation")
+
+
+async def test_what_referrals_wait_for_stands_among_the_tasks(house: House, client: Client) -> None:
+    await house.discharge_past_due("p1", timedelta(days=5))
+    now = await house.now()
+    await house.hear(told(ReferralRequested, (now - timedelta(days=30)).isoformat(), priority="urgent"))
+    await house.hear(told(ReferralAccepted, now.isoformat(), identifier=None, service="Dermatology", status="accepted"))
+    seen, after = [], ""
+    while True:
+        page = await get(client, f"/tasks?referrals=true&limit=2{after}")
+        seen += [(item.get("referral") or item["task"])["due_at"] for item in page["items"]]
+        if page["next"] is None:
+            break
+        after = f"&after={page['next'].replace('+', '%2B')}"
+    assert len(seen) == 4 + 2
+    assert seen == sorted(seen)
+    for query, waits in (
+        ("view=overdue", ["decision"]),
+        ("view=escalated", []),
+        ("role=referral-coordinator", ["decision", "appointment"]),
+        ("organisation=heart-clinic&facility=LAKE", ["decision", "appointment"]),
+        ("view=unassigned&escalated=false", ["decision", "appointment"]),
+        ("organisation=elm", []),
+        ("view=mine", []),
+        ("status=completed", []),
+        (f"due_before={now.isoformat().replace('+', '%2B')}", ["decision"]),
+    ):
+        items = (await get(client, f"/tasks?referrals=true&{query}"))["items"]
+        assert [item["referral"]["waiting_for"] for item in items if item["task"] is None] == waits, query
+    await loop_keeper(house.database, RULES).work_off()
+    [escalated] = [
+        i["referral"] for i in (await get(client, "/tasks?referrals=true&view=escalated"))["items"] if i["task"] is None
+    ]
+    assert (escalated["escalation_level"], escalated["state"], escalated["service"]) == (2, "requested", "Cardiology")
 
 
 async def test_due_today_is_the_facilitys_own_day(house: House, client: Client) -> None:

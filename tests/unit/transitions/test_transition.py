@@ -95,7 +95,9 @@ def test_an_outpatient_who_is_made_an_inpatient_is_followed() -> None:
 def test_a_discharge_home_asks_for_four_tasks_and_says_so() -> None:
     stay = StayTold()
     ward = Ward().hear(stay.admit("2026-03-02 08:00-06:00"), stay.discharge("2026-03-06 15:00-06:00"))
-    assert ward.said_types() == ["transition.opened", "transition.changed", *["task.created"] * 4]
+    scored = "transition.risk-scored"
+    said = ["transition.opened", scored, "transition.changed", scored, *["task.created"] * 4]
+    assert ward.said_types() == said
     followed = ward.of(stay)
     assert {o.task.code: o.task.due_at for o in followed.tasks} == {
         "interactive-contact": at("2026-03-10 23:59:59.999999-05:00"),
@@ -247,7 +249,7 @@ def test_the_same_news_again_says_nothing_again() -> None:
 def test_movements_within_the_stay_say_nothing() -> None:
     stay = StayTold()
     ward = Ward().hear(stay.admit("2026-03-02 08:00-06:00"), stay.transfer("2026-03-03 08:00-06:00"))
-    assert ward.said_types() == ["transition.opened"]
+    assert ward.said_types() == ["transition.opened", "transition.risk-scored"]
     assert ward.of(stay).encounter_version == 2
 
 
@@ -257,7 +259,7 @@ def test_old_news_is_told_to_nobody_until_someone_reviews_it() -> None:
     assert ward.of(stay).transition.historical
     assert ward.of(stay).tasks == ()
     assert ward.of(stay).transition.status is TransitionStatus.FOLLOWING
-    assert ward.said_types() == ["transition.opened"]
+    assert ward.said_types() == ["transition.opened", "transition.risk-scored"]
     assert all(draft.historical for draft in ward.said)
 
 
@@ -324,4 +326,4 @@ def test_a_changed_name_reaches_the_transition() -> None:
     ward = Ward().hear(stay.admit("2026-03-02 08:00"))
     ward.hear(event_of(PatientUpdated(patient=stay.summary(language="es")), "p1", at("2026-03-03 08:00")))
     assert ward.of(stay).transition.patient.language == "es"
-    assert ward.said_types() == ["transition.opened", "transition.changed"]
+    assert ward.said_types() == ["transition.opened", "transition.risk-scored", "transition.changed"]

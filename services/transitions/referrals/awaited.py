@@ -1,0 +1,77 @@
+"""SQL of what referrals wait for, as worklists show it beside tasks."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from services.transitions.store.tasklists import DUE_TODAY, TasksWanted, View
+
+if TYPE_CHECKING:
+    from shared.postgres.transaction import Connection
+
+AWAITED = """
+SELECT t.id, t.due_at, t.rank, t.patient_id, t.facility, t.state, t.priority, t.waiting_for, t.owner_role, t.performer,
+       t.requester, t.is_held, t.version, greatest(t.fired - 1, 0) AS escalation_level, t.fired > 0 AS is_overdue,
+       t.body::text AS body
+FROM referral t WHERE {where} ORDER BY t.due_at, t.rank, t.id LIMIT {limit}
+"""
+VIEWS: Mapping[View, str] = {
+    View.OVERDUE: "t.due_at < clock_timestamp()",
+    View.DUE_TODAY: DUE_TODAY.replace("k.due_at", "t.due_at"),
+    View.ESCALATED: "t.fired > 1",
+    View.UNASSIGNED: "true",
+    View.MY_ROLE: "true",
+    View.MY_ORGANISATION: "true",
+}
+"""Views that referrals stand in; in a loop it is an organisation's turn, not a person's."""
+
+
+def fits(wanted: TasksWanted) -> bool:
+    """Whether referrals can be in such a list: nobody claims one, and its states are no task's."""
+    is_view = wanted.view is None or wanted.view in VIEWS
+    return is_view and wanted.status is None and wanted.owner is None
+
+
+def statement(wanted: TasksWanted) -> tuple[str, list[Any]]:
+    """The statement and its parameters; only what is asked for stands in it."""
+    given: list[Any] = []
+
+    def put(value: Any) -> str:
+        given.append(value)
+        return f"${len(given)}"
+
+    where = ["t.waiting_for IS NOT NULL"]
+    if wanted.view is not None:
+        where.append(VIEWS[wanted.view])
+    if wanted.role is not None:
+        where.append(f"t.owner_role = {put(wanted.role)}")
+    of = [one for one in (wanted.organisation, wanted.bound_to) if one is not None]
+    where += [f"{put(one)} IN (t.performer, t.requester)" for one in of]
+    if wanted.escalated is not None:
+        where.append("t.fired > 1" if wanted.escalated else "t.fired <= 1")
+    if wanted.due_before is not None:
+        where.append(f"t.due_at < {put(wanted.due_before)}")
+    if wanted.facility is not None:
+        where.append(f"t.facility = {put(wanted.facility)}")
+    if wanted.facilities:
+        where.append(f"t.facility = ANY ({put(list(wanted.facilities))}::text[])")
+    if wanted.after is not None:
+        at, rank, last = (put(part) for part in wanted.after)
+        where.append(f"(t.due_at, t.rank, t.id) > ({at}, {rank}::int, {last})")
+    return AWAITED.format(where=" AND ".join(where), limit=put(wanted.limit)), given
+
+
+async def awaited(connection: "Connection", wanted: TasksWanted) -> list[dict[str, Any]]:
+    """What referrals wait for, the soonest due first."""
+    if not fits(wanted):
+        return []
+    sql, given = statement(wanted)
+    return [_shown(row) for row in await connection.fetch(sql, *given)]
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    found = dict(row)
+    terms = orjson.loads(found.pop("body"))
+    kept = ("service", "patient", "encounter_id", "scheduled_at", "duplicate_of", "replaces")
+    return found | {name: terms[name] for name in kept if name in terms}
