@@ -131,3 +131,48 @@ async def test_keys_are_told_and_can_be_switched_off(ward: Ward, visitor: Visito
     await expect(page.locator("#help")).to_be_hidden()
     await page.keyboard.press("j")
     assert not await page.evaluate("document.activeElement.matches('[data-row]')")
+
+
+async def test_tasks_are_ticked_and_claimed_together(ward: Ward, visitor: Visitor) -> None:
+    await ward.on_board(await ward.discharged(family="Ticked"))
+    page = await visitor.come_in("care-manager")
+    await page.goto(f"{ward.url}/work?view=unassigned")
+    await expect(page.locator("[data-row]").first).to_be_visible()
+    await page.keyboard.press("j")
+    await page.keyboard.press("x")
+    await expect(page.locator("#picked")).to_have_text("1")
+    await page.get_by_role("button", name="Look before").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Claim: 1 of 1 task")).to_be_visible()
+    await page.get_by_role("button", name="Claim: do it").focus()
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".said-good")).to_contain_text("Done: 1.")
+    await page.goto(f"{ward.url}/work?view=mine")
+    await expect(page.get_by_text("local-care-manager").first).to_be_visible()
+    assert visitor.complaints == []
+
+
+async def test_a_provider_organisation_reads_its_own_notices_alone(ward: Ward, visitor: Visitor) -> None:
+    stay = await ward.discharged(family="Noticed")
+    notice = (
+        "SELECT d.id::text FROM dashboard.delivery d JOIN dashboard.stay s USING (encounter_id) WHERE s.visit = $1"
+        " AND d.event_type = 'care.encounter.discharged.v1' AND d.status = 'delivered'"
+        " AND (d.organisation = 'lakeside-primary-care') = $2 LIMIT 1"
+    )
+    own, others = [await ward.asked(notice, stay.visit, is_own) for is_own in (True, False)]
+    page = await visitor.come_in("provider-system")
+    assert page.url.endswith("/notices")
+    assert "Noticed" not in await page.content()
+    for _ in range(60):
+        await page.keyboard.press("j")
+        if own in await page.evaluate("document.activeElement.getAttribute('href') || ''"):
+            break
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("heading", name="Encounter discharged")).to_be_visible()
+    await expect(page.get_by_text("Ann Q Noticed").first).to_be_visible()
+    await tab_to(page, "Acknowledge")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".said-good")).to_contain_text("Acknowledged")
+    assert (await page.request.get(f"{ward.url}/notices/{others}")).status == 404
+    assert (await page.request.get(f"{ward.url}/work")).status == 403
+    assert visitor.complaints == []

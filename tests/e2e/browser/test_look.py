@@ -14,7 +14,9 @@ from tests.e2e.browser.conftest import Visitor, Ward
 pytestmark = pytest.mark.browser
 CHECK = (Path(__file__).parent / "accessible.js").read_text(encoding="utf-8")
 PAGES = {"board": "/", "work": "/work", "feeds": "/feeds", "pipeline": "/pipeline", "parked": "/parked",
-         "deliveries": "/deliveries", "messages": "/messages", "signals": "/signals", "quality": "/quality", "measure": "/quality/TRC-3"}  # fmt: skip
+         "deliveries": "/deliveries", "messages": "/messages", "signals": "/signals",
+         "all-work": "/work?view=all", "referrals": "/referrals", "unmatched": "/referrals/unmatched",
+         "monitoring": "/monitoring", "notices": "/notices", "quality": "/quality", "measure": "/quality/TRC-3"}  # fmt: skip
 
 
 async def every_page(ward: Ward) -> dict[str, str]:
@@ -30,6 +32,7 @@ async def every_page(ward: Ward) -> dict[str, str]:
     ]
     return PAGES | {
         "transition": f"/transitions/{transition}",
+        "watching": f"/transitions/{transition}/monitoring",
         "delivery": f"/deliveries/{delivery}",
         "event": f"/events/{event}",
         "message": f"/messages/{message}",
