@@ -47,6 +47,13 @@ class Patient:
         """Takes this record in the place of what was known."""
         self.record, self.is_touched, self._summary = record, True, None
 
+    def inherit(self, record: Record) -> None:
+        """Takes in what was said of another record of the same person, but for its numbers: as if it had come after
+        the merge.
+        """
+        self.know(people.inherited(self.record, record))
+        self.version += 1
+
     def learn(self, order: OrderKey, said: Said) -> tuple[str, ...]:
         """Takes in what a message says; answers the fields that differ now."""
         before = people.values_of(self.record)

@@ -31,6 +31,8 @@ async def merge(tx: Transaction, chart: Chart, arrival: Arrival, adt: AdtMessage
     if survivor_record == survivor:
         patient.learn(adt.order, adt.demographics)
     if asked is Merge.NEW:
+        if former := chart.patients.get(retired):
+            patient.inherit(former.record)
         joining = Joining(retired, survivor, Basis.MERGE, before, message_id=arrival.id)
         effect.drafts += await join(tx, joining, patient, adt.occurred, str(arrival.id))
         # The same message may go on to merge the survivor into another one.

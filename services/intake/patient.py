@@ -42,6 +42,14 @@ def learn_under(key: tuple[str, ...], record: Record, said: Said) -> Record:
     return tuple(kept)
 
 
+def inherited(record: Record, retired: Record) -> Record:
+    """The record with what was said of the retired one; the retired one's numbers stay behind."""
+    for saying in retired:
+        said = {name: value for name, value in saying.said.items() if not name.startswith(IDENTIFIERS)}
+        record = learn_under(saying.order, record, said)
+    return record
+
+
 def values_of(record: Record) -> dict[str, Any]:
     """What is known now, by field."""
     return {name: value for saying in record for name, value in saying.said.items() if value is not None}

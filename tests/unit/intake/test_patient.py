@@ -6,6 +6,7 @@ from services.intake.patient import (
     Merge,
     Record,
     differences,
+    inherited,
     judge_merge,
     learn,
     record_as_json,
@@ -46,6 +47,25 @@ def test_the_latest_word_wins_whatever_the_order_of_arrival(
         expected |= said
     assert values_of(taught(shuffled)) == {name: value for name, value in expected.items() if value is not None}
     assert record_from_json(record_as_json(taught(shuffled))) == taught(sayings)
+
+
+@given(SAYINGS, SAYINGS, st.integers(0, 9))
+def test_what_was_said_before_a_merge_counts_like_what_is_said_after(
+    own: list[tuple[int, dict[str, str | None]]], theirs: list[tuple[int, dict[str, str | None]]], cut: int
+) -> None:
+    theirs = [(minute + 100, said) for minute, said in theirs]
+    merged = inherited(taught(own), taught(theirs[:cut]))
+    for minute, said in theirs[cut:]:
+        merged = learn(merged, key(minute), said)
+    assert values_of(merged) == values_of(taught([*own, *theirs]))
+
+
+def test_a_retired_records_numbers_stay_behind() -> None:
+    retired = taught([(1, {"identifiers of GENHOSP": "OLD", "language": "en"})])
+    assert values_of(inherited(taught([(2, {"identifiers of GENHOSP": "NEW"})]), retired)) == {
+        "identifiers of GENHOSP": "NEW",
+        "language": "en",
+    }
 
 
 def test_a_record_keeps_only_what_nobody_has_overridden() -> None:
