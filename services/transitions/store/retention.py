@@ -19,6 +19,9 @@ ENDED: Mapping[str, str] = {
         AND NOT EXISTS (
             SELECT FROM alert a WHERE a.patient_id = r.patient_id AND a.reading_id = r.id
               AND a.acknowledged_at IS NULL AND a.withdrawn_at IS NULL)""",
+    # Nothing is looked for further back than a stay may last.
+    "laboratory": f"r.at < $1 AND r.known_at < $1 AND {NOT_RUNNING}",
+    "risk_score": f"r.at < $1 AND {HAS_ENDED}",
     "signal": "r.cleared_at < $1",
     # An event's id says when it was heard of; the deed itself may be older.
     "referral_unmatched": "r.at < $1 AND coalesce(uuid_extract_timestamp(r.event_id), r.at) < $1",

@@ -21,6 +21,10 @@ READING = """
 INSERT INTO reading (id, patient_id, signal, at, value, quality, event_id, known_at)
 SELECT gen_random_uuid(), $1, 'weight', now() - $2::interval, 80, 'good', gen_random_uuid(), now() - $2::interval
 """
+LABORATORY = """
+INSERT INTO laboratory (id, patient_id, analyte, at, value, withdrawn, known_at)
+VALUES (gen_random_uuid(), $1, 'sodium', now() - $2::interval, 140, false, now() - $2::interval)
+"""
 UNMATCHED = """
 INSERT INTO referral_unmatched (event_id, patient_id, at, type, historical, body)
 SELECT uuidv7(-$1::interval), 'p1', now() - $2::interval, 'care.appointment.booked.v1', false, '{}'
@@ -94,3 +98,22 @@ async def test_requests_that_took_effect_are_known_for_a_month(house: House) -> 
             days,
         )
     assert await Forgetting.of(house.database, RetentionSettings(), ENDED).forget("request_done") == 1
+
+
+async def test_scores_and_laboratory_values_go_with_their_transition(house: House) -> None:
+    for patient in ("ended", "open"):
+        await house.discharge_past_due(patient, timedelta(days=3))
+        await house.database.pool.execute(LABORATORY, patient, LONG_AGO)
+    scored = await left(house, "risk_score")
+    assert scored["ended"]
+    assert scored["open"]
+    await house.database.pool.execute(
+        "UPDATE transition SET status = 'closed', changed_at = changed_at - $1::interval WHERE patient_id = 'ended'",
+        LONG_AGO,
+    )
+    await house.database.pool.execute("UPDATE risk_score SET at = at - $1::interval", LONG_AGO)
+    forgetting = Forgetting.of(house.database, RetentionSettings(), ENDED)
+    assert await forgetting.forget("risk_score") == scored["ended"]
+    assert await left(house, "risk_score") == {"open": scored["open"]}
+    assert await forgetting.forget("laboratory") == 1
+    assert await house.count("SELECT count(*) FROM laboratory WHERE patient_id = 'open'") == 1
