@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import psutil
@@ -106,16 +105,24 @@ async def supervisor(settings: StackSettings) -> AsyncIterator[psutil.Process]:
 async def test_every_process_of_the_stack_ends_when_its_supervisor_is_killed(
     settings: StackSettings, supervisor: psutil.Process
 ) -> None:
+    noted = settings.run_folder / "stack.json"  # only once everything is ready
     async with aiohttp.ClientSession() as session:
 
         async def ready() -> bool:
             assert supervisor.is_running()
-            return all([await _answers(session, f"{settings.url_of(name)}/readyz") for name in SERVICES])
+            return "children" in instance.read(noted) and all(
+                [await _answers(session, f"{settings.url_of(name)}/readyz") for name in SERVICES]
+            )
 
         await until(ready, "the stack is ready", 180)
-    running = supervisor.children(recursive=True)
-    told: dict[str, Any] = instance.read(settings.run_folder / "stack.json")
-    assert {pid for pid, _born in told["children"].values()} <= {process.pid for process in running}
+    running: list[psutil.Process] = []
+
+    async def all_known() -> bool:
+        running[:] = supervisor.children(recursive=True)
+        told = instance.read(noted)["children"]
+        return {pid for pid, _born in told.values()} <= {process.pid for process in running}
+
+    await until(all_known, "every noted child is a process of the supervisor", 60)
     supervisor.kill()
     await _all_gone(running)
 
