@@ -4,6 +4,7 @@ Original mode: one of AA, AE, AR. Enhanced mode (MSH-15 or MSH-16 valued): the a
 MSH-15 asks, then the application acknowledgement as MSH-16 asks.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from services.intake.charsets import codec_of
@@ -21,6 +22,7 @@ _ERROR_TEXTS = {
     204: "Unknown key identifier",
     INTERNAL_ERROR: "Application internal error",
 }
+ESCAPES = {"|": "\\F\\", "^": "\\S\\", "~": "\\R\\", "\\": "\\E\\", "&": "\\T\\"}
 _ERR_WITH_COMPONENTS = (2, 5)  # versions from 2.5 on have ERR-2 to ERR-8; older ones only ERR-1
 
 
@@ -46,6 +48,7 @@ def _asks(condition: str, *, is_good: bool) -> bool:
 
 def _message(heading: Heading, verdict: Verdict, code: str, now: datetime) -> bytes:
     """Applications swapped, a control id of its own, the sender's separators, version and charset."""
+    heading = _answerable(heading)
     f, encoding = heading.field_separator, heading.encoding_characters
     component = encoding[:1] or "^"
     kind = component.join(("ACK", heading.trigger, "ACK")) if heading.trigger else "ACK"
@@ -71,6 +74,25 @@ def _message(heading: Heading, verdict: Verdict, code: str, now: datetime) -> by
     else:
         lines += [f.join(msa), _error(f, component, verdict)]
     return ("\r".join(lines) + "\r").encode(_codec(heading), "replace")
+
+
+def _answerable(heading: Heading) -> Heading:
+    """Separators that stand in codes, times and versions would cut these apart: such a sender gets the usual ones."""
+    separators = heading.field_separator + heading.encoding_characters
+    if not any(one.isalnum() or one in "+." for one in separators):
+        return heading
+    return replace(
+        heading,
+        field_separator="|",
+        encoding_characters="^~\\&",
+        sender=(_escaped(heading.sender[0]), _escaped(heading.sender[1])),
+        receiver=(_escaped(heading.receiver[0]), _escaped(heading.receiver[1])),
+        control_id=_escaped(heading.control_id),
+    )
+
+
+def _escaped(text: str) -> str:
+    return "".join(ESCAPES.get(one, one) for one in text)
 
 
 def _error(f: str, component: str, verdict: Verdict) -> str:

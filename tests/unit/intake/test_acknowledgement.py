@@ -76,6 +76,14 @@ def test_the_senders_separators_are_used() -> None:
     assert (msh[1], msh[8], msa) == ("%*!@", "ACK%A04%ACK", ["MSA", "AA", "L7001"])
 
 
+@pytest.mark.parametrize("encoding", ["A29&", "^~0&", "+~\\&"])
+def test_separators_that_would_cut_a_code_or_time_apart_are_not_used(encoding: str) -> None:
+    raw = adt("A01", control_id="1^2").replace(rb"^~\&", encoding.encode(), 1)
+    [[msh, msa]] = answers(raw, GOOD)
+    assert msh[1] == r"^~\&"
+    assert msa == ["MSA", "AA", r"1\S\2"]
+
+
 def test_the_charset_is_kept() -> None:
     msh = ["MSH", "^~\\&", "Größe", "B", "", "", "", "", "ADT^A01", "1", "P", "2.5", "", "", "", "", "", "8859/1"]
     heading = reading.heading_of(er7.read("|".join(msh).encode("latin-1")))
