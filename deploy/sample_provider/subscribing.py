@@ -38,7 +38,12 @@ class Subscription:
         return self._kept.get("id")
 
     async def hold(self) -> None:
-        """Registers, as soon as that can be done; then there is nothing more to do."""
+        """Registers, as soon as that can be done, and lasts until cancelled: what runs beside routes may not return."""
+        await self.register()
+        await asyncio.Event().wait()
+
+    async def register(self) -> None:
+        """Returns once it is registered."""
         told = None
         async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
             while True:

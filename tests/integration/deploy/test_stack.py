@@ -90,6 +90,25 @@ async def test_a_broker_that_lost_its_log_gets_the_missing_events_again(stack: S
     assert await eventually(reopened)
 
 
+async def test_the_sample_provider_is_told_and_lasts() -> None:
+    settings = stack_settings(sample_provider=True)
+    async with running_stack(settings) as driver:
+        folder = settings.run_folder / "provider"
+        received = folder / "received.jsonl"
+
+        async def registered() -> bool:
+            return (folder / "endpoint.json").exists()
+
+        async def told() -> bool:
+            return received.exists() and b"care.encounter.discharged.v1" in received.read_bytes()
+
+        assert await eventually(registered)
+        for payload in sampled():
+            await driver.send(payload)
+        assert await eventually(told)
+        assert driver.stack.children["provider"].restarts == 0
+
+
 async def test_a_second_stack_on_the_same_port_says_so_in_one_line(stack: StackDriver) -> None:
     settings = stack_settings(mllp_port=stack.settings.mllp_port)
     second = Stack(settings, Heard())

@@ -55,7 +55,7 @@ async def provider(folder: Path, port: int, api: Client, issuer: Client) -> Asyn
     app, http = build(settings, inbox, subscription)
     try:
         async with served(app, http) as client:
-            await subscription.hold()
+            await subscription.register()
             yield client
     finally:
         inbox.close()
