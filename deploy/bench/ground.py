@@ -23,6 +23,8 @@ from deploy.operations import Operations
 # Of the demo roster: one that hears everything, one by the attending, one by primary care, one by where patients go.
 ORGANISATIONS = ("community-health-exchange", "summit-hospitalists", "lakeside-primary-care", "willow-creek-nursing")
 MEGABYTE = 1 << 20
+FOR_PEOPLE = frozenset({"parked", "dead letters", "held", "identity review"})
+"""Hops that only a person empties."""
 
 
 class Quiet:
@@ -96,7 +98,7 @@ class Ground:
         async with self.operations() as operations:
             for service in SERVICES:
                 hops = (await operations.get(service, "/operations/hops"))["hops"]
-                waiting += sum(hop["count"] for hop in hops if hop["name"] not in ("parked", "dead letters", "held"))
+                waiting += sum(hop["count"] for hop in hops if hop["name"] not in FOR_PEOPLE)
         return waiting
 
     def operations(self) -> Operations:
