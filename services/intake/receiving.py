@@ -28,7 +28,8 @@ GROUP_MOST = 128
 # With 24 instead of 8 the acknowledgement at 400/s took a third longer, with as many over 50 connections.
 COMMITTERS = 2
 WORTH_A_SECOND = 8
-# At 200/s over 20 connections this saves half the time that a message takes; most acknowledgements leave 10 ms later.
+# At 400/s over 20 connections this saves a seventh of Python's time a message and a third of PostgreSQL's; the
+# acknowledgement's p50 rises from 11 to 16 ms, its p99 falls from 40 to 36.
 GATHER_S = 0.01
 LATELY_S = 0.25
 BUSY_PAUSE_S = 0.005
