@@ -6,14 +6,13 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from starlette.datastructures import UploadFile
 
 from services.intake import file_store
 from services.intake.batches import MessageTooLongError
 from services.intake.feeds import FeedDirectory
-from services.intake.incoming_files import LONGEST_MESSAGE, PART_BYTES, EmptyFileError, IncomingFiles
+from services.intake.incoming_files import LONGEST_MESSAGE, EmptyFileError, IncomingFiles
 from services.intake.offering import feed_for, feeds_of
-from shared.http import Caller, Problem, Role, allow
+from shared.http import Caller, Problem, Role, allow, is_form, upload_of
 from shared.postgres import Database
 
 Sender = Annotated[Caller, allow(Role.INTEGRATION)]
@@ -69,17 +68,9 @@ def files_router(database: Database, feeds: FeedDirectory, files: IncomingFiles)
 
 @asynccontextmanager
 async def _sent(request: Request) -> AsyncIterator[tuple[str, AsyncIterator[bytes]]]:
-    """The file's name and its content as it comes; a form's file lies on the disk, of a bare body nothing is held."""
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    """The file's name and its content as it comes, of a form or of a bare body: nothing of it is held."""
+    if not is_form(request):
         yield "", request.stream()
         return
-    async with request.form(max_files=1, max_fields=4) as form:
-        file = form.get("file")
-        if not isinstance(file, UploadFile):
-            raise Problem(422, "The form has no file", slug="no-file")
-        yield file.filename or "", _content_of(file)
-
-
-async def _content_of(file: UploadFile) -> AsyncIterator[bytes]:
-    while piece := await file.read(PART_BYTES):
-        yield piece
+    async with upload_of(request) as sent:
+        yield sent.name, sent.content

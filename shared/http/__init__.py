@@ -12,6 +12,7 @@ from shared.http.roles import Caller, Role
 from shared.http.serving import serve
 from shared.http.settings import HttpSettings, environment
 from shared.http.starting import built
+from shared.http.uploads import Upload, is_form, upload_of
 
 __all__ = [
     "AuditVerdict",
@@ -24,6 +25,7 @@ __all__ = [
     "Public",
     "Role",
     "StrictModel",
+    "Upload",
     "allow",
     "audited",
     "audited_read",
@@ -32,10 +34,12 @@ __all__ = [
     "create_app",
     "environment",
     "guarded_routes",
+    "is_form",
     "operations_router",
     "public",
     "read_settings",
     "serve",
     "token_of",
+    "upload_of",
     "verify_audit",
 ]

@@ -1,21 +1,22 @@
 """Connect a feed: a file of a hospital's messages is tried, and the page says what is missing until nothing is."""
 
+import re
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, File, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
-from services.dashboard.forms import own_form
+from services.dashboard.forms import check_own
 from services.dashboard.pages.acts import refusal
 from services.dashboard.pages.page import console_of, render
-from shared.http import Caller, Problem, Role, allow, token_of
+from shared.http import Caller, Problem, Role, allow, token_of, upload_of
 
 router = APIRouter(include_in_schema=False)
 Connector = Annotated[Caller, allow(Role.INTEGRATION)]
-FeedName = Annotated[str, Form(max_length=60, pattern=r"^[a-z0-9][a-z0-9-]*$")]
-Configuration = Annotated[str, Form(max_length=200_000)]
+_FEED_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}")
+LONGEST_CONFIGURATION = 200_000
 LINES = "application/x-ndjson"
 UPLOAD_BYTES = 33 * 1024 * 1024
 
@@ -25,18 +26,19 @@ async def connect_page(request: Request, caller: Connector) -> Response:
     return await _page(request, caller, await _feeds(request))
 
 
-@router.post("/connect", dependencies=[own_form])
-async def try_feed(
-    request: Request,
-    caller: Connector,
-    feed: FeedName,
-    file: Annotated[UploadFile, File()],
-    configuration: Configuration = "",
-) -> Response:
+@router.post("/connect")
+async def try_feed(request: Request, caller: Connector) -> Response:
     """The report as a page; for the page's own script, progress line by line and then the report as a fragment."""
-    steps = console_of(request).peers.upload(
-        "intake", f"/trials/{feed}", token_of(request), await file.read(), configuration
-    )
+    async with upload_of(request) as sent:
+        check_own(request, sent.fields.get("csrf", ""))
+        content = b"".join([piece async for piece in sent.content])
+    feed, configuration = sent.fields.get("feed", "").strip(), sent.fields.get("configuration", "")
+    if not _FEED_NAME.fullmatch(feed) or len(configuration) > LONGEST_CONFIGURATION:
+        allowed = (
+            "A name is of small letters, digits and dashes, at most 60; a configuration of at most 200,000 characters."
+        )
+        raise Problem(422, "The feed can't be tried", allowed, slug="invalid-request")
+    steps = console_of(request).peers.upload("intake", f"/trials/{feed}", token_of(request), content, configuration)
     if LINES in request.headers.get("accept", ""):
         return StreamingResponse(_told(request, steps), media_type=LINES)
     feeds = await _feeds(request)

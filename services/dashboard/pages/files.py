@@ -1,24 +1,23 @@
 """Files of messages: one is handed in, and its page says how far it is and what had no effect."""
 
-from collections.abc import AsyncIterator
+import re
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, File, Form, Request, Response, UploadFile
+from fastapi import APIRouter, Request, Response
 
-from services.dashboard.forms import own_form
+from services.dashboard.forms import check_own
 from services.dashboard.pages.acts import refusal
 from services.dashboard.pages.page import PIPELINE, back_to, console_of, render
 from services.dashboard.store import board
-from shared.http import Caller, Problem, Role, allow, token_of
+from shared.http import Caller, Problem, Role, allow, token_of, upload_of
 
 router = APIRouter(include_in_schema=False)
 Looker = Annotated[Caller, allow(*PIPELINE)]
 Sender = Annotated[Caller, allow(Role.INTEGRATION)]
-FeedName = Annotated[str, Form(max_length=60, pattern=r"^([a-z0-9][a-z0-9-]*)?$")]
 UPLOAD_BYTES = 257 * 1024 * 1024
-PIECE_BYTES = 256 * 1024
 READING_EVERY_S = 2
+_FEED_NAME = re.compile(r"([a-z0-9][a-z0-9-]{0,59})?")
 
 
 @router.get("/files")
@@ -38,22 +37,18 @@ async def files_page(request: Request, caller: Looker) -> Response:
     )  # fmt: skip
 
 
-@router.post("/files", dependencies=[own_form])
-async def hand_in(
-    request: Request, _caller: Sender, file: Annotated[UploadFile, File()], feed: FeedName = ""
-) -> Response:
-    """Passed on to intake piece by piece: it lies on the disk meanwhile."""
+@router.post("/files")
+async def hand_in(request: Request, _caller: Sender) -> Response:
+    """Passed on to intake piece by piece: nothing of it is kept here. What the form says stands before its file."""
     peers = console_of(request).peers
     try:
-        kept = await peers.send_file(
-            "intake",
-            "/files",
-            token_of(request),
-            _content_of(file),
-            file.filename or "",
-            {"feed": feed} if feed else {},
-        )
+        async with upload_of(request) as sent:
+            check_own(request, sent.fields.get("csrf", ""))
+            of_feed = _of_feed(sent.fields.get("feed", "").strip())
+            kept = await peers.send_file("intake", "/files", token_of(request), sent.content, sent.name, of_feed)
     except Problem as problem:
+        if problem.slug == "foreign-form":
+            raise
         return back_to(request, "/files", "bad", refusal(problem))
     return back_to(request, f"/files/{kept['id']}", "good", "The file is kept. It is read now, message by message.")
 
@@ -66,9 +61,10 @@ async def file_page(request: Request, caller: Looker, file_id: UUID) -> Response
     return await render(request, "file.html", caller, said=said, every=every, now=await _now(request), watch=[])
 
 
-async def _content_of(file: UploadFile) -> AsyncIterator[bytes]:
-    while piece := await file.read(PIECE_BYTES):
-        yield piece
+def _of_feed(name: str) -> dict[str, str]:
+    if not _FEED_NAME.fullmatch(name):
+        raise Problem(422, "That is no feed's name", slug="invalid-request")
+    return {"feed": name} if name else {}
 
 
 async def _get(request: Request, path: str) -> Any:

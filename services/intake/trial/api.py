@@ -7,7 +7,6 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import StreamingResponse
-from starlette.datastructures import UploadFile
 
 from services.intake import er7
 from services.intake.batches import split
@@ -17,7 +16,7 @@ from services.intake.reading import sender_of
 from services.intake.trial.report import Report, report_of
 from services.intake.trial.trying import Trial
 from shared.events.people import Facility
-from shared.http import Caller, Problem, Role, allow
+from shared.http import Caller, Problem, Role, allow, is_form, upload_of
 
 Tryer = Annotated[Caller, allow(Role.INTEGRATION)]
 FeedName = Annotated[str, Path(max_length=60, pattern=r"^[a-z0-9][a-z0-9-]*$")]
@@ -55,14 +54,11 @@ def trials_router(feeds: FeedDirectory) -> APIRouter:
 
 
 async def _sent(request: Request) -> tuple[bytes, str | None]:
-    if not request.headers.get("content-type", "").startswith("multipart/form-data"):
+    if not is_form(request):
         return await request.body(), None
-    async with request.form(max_files=1, max_fields=4, max_part_size=1 << 20) as form:
-        file, configuration = form.get("file"), form.get("configuration")
-        if not isinstance(file, UploadFile):
-            raise Problem(422, "The form has no file", slug="no-file")
-        said = configuration if isinstance(configuration, str) and configuration.strip() else None
-        return await file.read(), said
+    async with upload_of(request) as sent:
+        content = b"".join([piece async for piece in sent.content])
+        return content, sent.fields.get("configuration", "").strip() or None
 
 
 def _on_trial(name: str, configuration: str | None, feeds: FeedDirectory, first: bytes) -> Feed:
