@@ -94,13 +94,14 @@ class Observation(Measured, Resource):
     status: Literal[
         "registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error", "unknown"
     ]
-    subject: Reference
+    subject: Reference | None = None
     encounter: Reference | None = None
     effective: DateTime | None = Field(default=None, alias="effectiveDateTime")
     issued: DateTime | None = None
     based_on: tuple[Reference, ...] = Field(default=(), alias="basedOn")
     device: Reference | None = None
     component: tuple[Measured, ...] = ()
+    has_member: tuple[Reference, ...] = Field(default=(), alias="hasMember")
 
 
 class DocumentRelation(Element):
@@ -163,12 +164,12 @@ def read_appointment(found: Found, telling: Telling) -> Told:
 
 def read_observation(found: Found, telling: Telling) -> Told:
     sent = read_resource(found, Observation)
-    return Told(sent.subject, sent.encounter, tuple(_observations(found, sent, telling)))
-
-
-def _observations(found: Found, sent: Observation, telling: Telling) -> Iterator[Statement]:
-    """One for the value, and one for each component: a blood pressure is two numbers."""
     identifier = required(found, telling.identifier(sent.identifier, sent, "OBX"))
+    return Told(sent.subject, sent.encounter, tuple(observations(sent, identifier, telling)))
+
+
+def observations(sent: Observation, identifier: Identifier, telling: Telling) -> Iterator[Statement]:
+    """One for the value, and one for each component: a blood pressure is two numbers."""
     status, stage = _OBSERVATIONS[sent.status]
     observed = telling.instant("Observation.effectiveDateTime", sent.effective, past=True)
     issued = telling.instant("Observation.issued", sent.issued, past=True)
@@ -180,7 +181,7 @@ def _observations(found: Found, sent: Observation, telling: Telling) -> Iterator
         "order": ordered.model_dump() if ordered else None,
     }
     parts: list[Measured] = [*sent.component]
-    if not parts or _value(sent) != (None, None, None):
+    if not parts or has_value(sent):
         parts.insert(0, sent)
     for part in parts:
         code = part.code.first.code or part.code.text or ""
@@ -204,6 +205,10 @@ def _observations(found: Found, sent: Observation, telling: Telling) -> Iterator
             occurred=observed or issued or telling.written,
             said=said,
         )
+
+
+def has_value(part: Measured) -> bool:
+    return _value(part) != (None, None, None)
 
 
 def _value(part: Measured) -> tuple[str | None, str | None, str | None]:

@@ -13,7 +13,7 @@ from services.intake.arrival import Arrival
 from services.intake.codes import NO_IDENTITY
 from services.intake.context import sortable
 from services.intake.feeds import Feed, FeedDirectory
-from services.intake.fhir import codes, followups, people, persons, referrals, visit
+from services.intake.fhir import codes, followups, people, persons, referrals, reports, visit
 from services.intake.fhir.graph import Found, Graph, Issue, UnreadableError, logical_id, read_resource
 from services.intake.fhir.resources import Encounter, MessageBundle, MessageHeader, Patient, Reference
 from services.intake.fhir.telling import Telling, Told
@@ -26,6 +26,7 @@ from shared.events.people import Identifier
 STATING: Mapping[str, Callable[[Found, Telling], Told]] = {
     "Appointment": followups.read_appointment,
     "Observation": followups.read_observation,
+    "DiagnosticReport": reports.read_report,
     "DocumentReference": followups.read_document,
     "ServiceRequest": referrals.read_request,
     "Task": referrals.read_task,

@@ -105,6 +105,14 @@ def appointment(status: str = "booked", **more: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def report(status: str = "final", **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "DiagnosticReport", "id": "r1", "status": status, "subject": SUBJECT,
+        "code": {"coding": [{"system": "http://loinc.org", "code": "58410-2", "display": "CBC panel"}]},
+        "effectiveDateTime": "2026-03-08T07:00:00-05:00", **more,
+    }  # fmt: skip
+
+
 def weight(status: str = "final", **more: Any) -> dict[str, Any]:
     return {
         "resourceType": "Observation", "id": "o1", "status": status, "subject": SUBJECT,

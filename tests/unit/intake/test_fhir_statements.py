@@ -11,7 +11,7 @@ from services.intake.feeds import Feeds, read_feeds
 from services.intake.fhir.reading import read_fhir
 from services.intake.message import AdtMessage
 from services.intake.statement import About, Statement
-from tests.unit.intake.bundles import OID, appointment, referral, summary, task, weight
+from tests.unit.intake.bundles import OID, appointment, message, patient, referral, report, summary, task, weight
 
 FEEDS: Feeds = read_feeds(Path("deploy/feeds.yaml"))
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
@@ -59,6 +59,54 @@ def test_a_blood_pressure_is_two_observations() -> None:
     assert len({one.identifier for one in found}) == 2
 
 
+def measured(code: str, value: float, **more: Any) -> dict[str, Any]:
+    coded = {"coding": [{"system": "http://loinc.org", "code": code}]}
+    return {"resourceType": "Observation", "id": f"o-{code}", "status": "final", "code": coded,
+            "valueQuantity": {"value": value, "unit": "g/dL"}, **more}  # fmt: skip
+
+
+def test_a_report_says_its_results_and_what_it_concludes() -> None:
+    sent = report(
+        contained=[measured("718-7", 13.2), measured("4544-3", 39.1)],
+        result=[{"reference": "#o-718-7"}, {"reference": "#o-4544-3"}, {"reference": "Observation/elsewhere"}],
+        basedOn=[{"reference": "ServiceRequest/s1"}],
+        conclusion="Mild anaemia",
+    )
+    first, second, own = message_of(sent).statements
+    assert [(one.said["code"], one.said["value"]) for one in (first, second)] == [("718-7", "13.2"), ("4544-3", "39.1")]
+    assert (own.said["code"], own.said["text"], own.said["status"]) == ("58410-2", "Mild anaemia", "F")
+    assert {one.said["order"]["value"] for one in (first, second, own)} == {"s1"}
+    assert [one.identifier.value for one in (first, second, own)] == ["r1|718-7", "r1|4544-3", "r1"]
+
+
+def test_a_report_alone_tells_that_there_is_a_result_and_is_taken_back() -> None:
+    assert statement_of(report()).said["status"] == "F"
+    assert statement_of(report("entered-in-error")).said["status"] == "W"
+    wrong = report("entered-in-error", contained=[measured("718-7", 13.2)], result=[{"reference": "#o-718-7"}])
+    assert statement_of(wrong).said["status"] == "W"
+
+
+def test_a_report_in_a_message_with_a_panel_of_members() -> None:
+    panel = {
+        **measured("58410-2", 0),
+        "hasMember": [{"reference": "Observation/o-718-7"}],
+        "subject": {"reference": "Patient/p1"},
+    }
+    del panel["valueQuantity"]
+    body = orjson.loads(message("result", report(result=[{"reference": "Observation/o-58410-2"}]), panel,
+                                measured("718-7", 13.2), patient(), sent="2026-03-08T08:00:00-05:00"))  # fmt: skip
+    said = statement_of(body)
+    assert (said.said["code"], said.identifier.value) == ("718-7", "o-718-7")
+
+
+def test_a_report_with_another_patients_result_is_refused() -> None:
+    other = measured("718-7", 13.2, subject={"reference": "Patient/p2"})
+    found = read_fhir(
+        orjson.dumps(report(contained=[other], result=[{"reference": "#o-718-7"}])), FEEDS.feeds[0], FEEDS, received=NOW
+    )
+    assert [issue.expression for issue in found.issues] == ["DiagnosticReport.contained[0].subject"]
+
+
 def test_a_document_and_the_one_it_replaces() -> None:
     assert statement_of(summary()).said["document_type"] == "DS"
     replaced = [{"code": "replaces", "target": {"reference": "DocumentReference/d0"}}]
@@ -86,6 +134,9 @@ def test_a_task_answers_the_request_in_its_focus() -> None:
         (appointment("maybe"), "Appointment.status"),
         (appointment(id=None), "Appointment.identifier"),
         (weight(subject={"display": "Ann"}), "Observation.subject"),
+        (weight(subject=None), "Observation.subject"),
+        (report(subject=None), "DiagnosticReport.subject"),
+        (report("done"), "DiagnosticReport.status"),
         (task(focus=None), "Task.focus"),
         ({**task(), "for": {}}, "Task.for"),
     ],
