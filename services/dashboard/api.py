@@ -80,7 +80,7 @@ async def board_items(
     column = "status_at" if stage == "closed" else "rank_at"
     last = rows[limit - 1] if len(rows) > limit else None
     shown = ("id", "encounter_id", "patient_id", "facility", "status", "status_at", "discharged_at", "next_due_at",
-             "next_task", "next_role", "open_tasks", "done_tasks", "escalation_level", "version")  # fmt: skip
+             "next_task", "next_role", "open_tasks", "done_tasks", "escalation_level", "risk", "version")  # fmt: skip
     return {
         "items": [{name: row[name] for name in shown} for row in rows[:limit]],
         "next": written((last[column], last["id"])) if last is not None else None,

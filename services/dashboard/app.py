@@ -25,6 +25,8 @@ from services.dashboard.pages import (
     pipeline,
     quality,
     referrals,
+    requesting,
+    risk,
     transition,
     work,
 )
@@ -44,7 +46,7 @@ SERVICE = "dashboard"
 # Small batches begin no closer together: a page is told of changes no more often anyway.
 GATHER_S = 0.25
 PAGES = (
-    *(board, work, transition, referrals, monitoring, notices, quality),
+    *(board, work, transition, risk, requesting, referrals, monitoring, notices, quality),
     *(feeds, connect, files, pipeline, deliveries, messages, held, identity),
 )
 

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from services.dashboard.clocks import Clock, Urgency, ago, clock_of, local
 from services.dashboard.keyset import written
+from services.dashboard.risk import Chip, chip_of
 from services.dashboard.row import Row
 from services.dashboard.sight import Who
 from services.dashboard.summaries import CLASSES
@@ -55,6 +56,7 @@ class Card:
     since: str
     diagnosis: str | None
     readmission_days: int | None
+    risk: Chip | None
 
 
 def card_of(row: Row, who: Who, now: datetime) -> Card:
@@ -75,6 +77,7 @@ def card_of(row: Row, who: Who, now: datetime) -> Card:
         since=_since(row, now),
         diagnosis=next(iter(row["diagnoses"]), None) if not who.masked else None,
         readmission_days=row["readmission_days"],
+        risk=chip_of(row["risk"], row["scores"]),
     )
 
 

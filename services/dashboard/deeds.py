@@ -115,3 +115,8 @@ def outcome_words(item: Mapping[str, Any]) -> str:
     words = REFUSALS.get(str(item["outcome"]), "refused")
     detail = str(item.get("detail") or "")
     return f"{words}: {detail}" if detail else words
+
+
+def changed_meanwhile(items: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Marks of the tasks that were refused because somebody else had changed them, as they stand now."""
+    return [f"{item['id']}:{item['version']}" for item in items if item["outcome"] == "stale-version"]

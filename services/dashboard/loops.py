@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from services.dashboard.clocks import Clock, ago, clock_of, local
-from services.dashboard.worklines import instant
+from services.dashboard.worklines import WAITS, instant
 from shared.http import Problem
 
 STATES = (
@@ -21,19 +21,6 @@ PROOFS = (
     ("result", "Result", "a document or final result came back"),
     ("acknowledgement", "Acknowledged", "the requester has seen it"),
 )
-WAITS = {
-    "decision": "an answer to the request",
-    "appointment": "an appointment",
-    "visit-outcome": "word of the visit",
-    "rebooking": "another appointment",
-    "result": "the result",
-    "acknowledgement": "the requester's acknowledgement",
-    "new-way": "another performer",
-    "cancel-answer": "an answer to the wish to cancel",
-    "hold-review": "somebody to look why it rests",
-    "duplicate-decision": "a decision on the suspected duplicate",
-    "strike-review": "a decision after appointments that were not kept",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,4 +144,13 @@ def step_body(name: str, words: str, scheduled_at: datetime | None) -> dict[str,
         if scheduled_at is None:
             raise Problem(422, "say when the appointment is", slug="words-missing")
         body["scheduled_at"] = scheduled_at.isoformat()
+    return body
+
+
+def asked_body(said: Mapping[str, str]) -> dict[str, str]:
+    """What the API is told of a new referral. Raises Problem 422 where it is not said for what or of whom."""
+    body = {name: value.strip() for name, value in said.items() if value.strip()}
+    for name, words in (("service", "for what it is"), ("performer", "whom it asks")):
+        if name not in body:
+            raise Problem(422, f"say {words}", slug="words-missing")
     return body

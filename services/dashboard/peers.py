@@ -162,4 +162,5 @@ def read_answer(service: str, status: int, content: bytes) -> Any:
     document: JSON = said if isinstance(said, dict) else {}
     slug = str(document.get("type", "")).rsplit(":", 1)[-1] or None
     detail = document.get("detail") or "; ".join(f"{e['field']}: {e['wants']}" for e in document.get("errors", ()))
-    raise Problem(status, document.get("title"), str(detail) if detail else None, slug=slug)
+    extra = {"version": document["version"]} if isinstance(document.get("version"), int) else {}
+    raise Problem(status, document.get("title"), str(detail) if detail else None, slug=slug, **extra)

@@ -24,6 +24,7 @@ from shared.events.referrals import ReferralFact
 from shared.events.transitions import (
     ReadmissionDetected,
     ReadmissionWithdrawn,
+    RiskScored,
     Task,
     TaskFact,
     Transition,
@@ -112,6 +113,8 @@ class Changes:
             row["readmission_days"] = fact.days
         if isinstance(fact, ReadmissionWithdrawn):
             row["readmission_days"] = NO_READMISSION
+        if isinstance(fact, RiskScored):
+            row["scores"] = [score.model_dump(mode="json") for score in fact.scores]
         if isinstance(fact, TransitionSnapshot):
             for task in fact.tasks:
                 self._task(task, fact.transition.id, event, None)
@@ -164,6 +167,7 @@ class Changes:
         self._name(transition.patient, event, self.named_elsewhere)
         row = transition_row(transition) | {"patient_id": self._who(transition.patient.id), "status_at": event.time}
         before = self.transitions.get(transition.id)
+        row |= {"scores": before["scores"]} if before is not None else {}
         if before is not None and before["status"] == row["status"]:
             row |= {"status_at": before["status_at"], "reason": before["reason"]}
             row["readmission_days"] = before["readmission_days"]
@@ -276,6 +280,9 @@ def transition_row(transition: Transition) -> Row:
         "protocols": [f"{each.name}@{each.version}" for each in transition.protocols],
         "reason": None,
         "readmission_days": None,
+        "risk": transition.risk.model_dump() if transition.risk else None,
+        "risk_priority": transition.risk.priority if transition.risk else None,
+        "scores": None,
         "historical": transition.historical,
     }
 

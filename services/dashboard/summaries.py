@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import singledispatch
 
 from services.dashboard.clocks import zone
+from services.dashboard.risk import score_title
 from shared.events import Fact
 from shared.events.encounters import (
     Encounter,
@@ -131,7 +132,8 @@ def _(fact: RiskScored) -> str:
 
 def _score(score: RiskScore) -> str:
     points = f"{score.lowest}-{score.highest}" if score.missing else f"{score.points}"
-    return f"{score.name.upper()} {points} {score.band}{' so far' if score.provisional else ''}"
+    so_far = " so far" if score.provisional else ""
+    return f"{score_title(score.name, score.version)} {score.version}: {points} {score.band}{so_far}"
 
 
 @_words.register

@@ -2,16 +2,23 @@
 
 import asyncio
 from typing import Annotated, Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
 
 from services.dashboard.forms import own_form
-from services.dashboard.pages.acts import Word, Words, refusal, tell
-from services.dashboard.pages.page import CARE, back_to, console_of, render, shown_to
+from services.dashboard.pages.acts import Word, Words, refused, tell
+from services.dashboard.pages.page import (
+    CARE,
+    back_to,
+    console_of,
+    must_be_listed,
+    onward,
+    render,
+    seen_transition,
+    shown_to,
+)
 from services.dashboard.readings import OWN, chart_of, own_limits, own_values, unit_words
-from services.dashboard.sight import sight_of
 from services.dashboard.store import board
 from services.dashboard.worklines import instant
 from shared.http import Caller, Problem, Role, allow, token_of
@@ -30,22 +37,20 @@ SERVICE = "transitions"
 @router.get("/monitoring")
 async def monitoring_page(request: Request, caller: Reader, show: Choice = "alerts", before: Choice = "") -> Response:
     """Alerts that wait for an answer; or everyone watched; or readings that nobody could judge."""
-    if show not in LISTS:
-        raise Problem(404, "There is no such list", slug="unknown-view")
+    must_be_listed(show, LISTS)
     asked = {"limit": str(PER_PAGE)} | ({"before": before} if before and show != "doubtful" else {})
     found: dict[str, Any] = await console_of(request).peers.get(SERVICE, LISTS[show], token_of(request), asked)
     rows = [item | {name: instant(item[name]) for name in TIMES if name in item} for item in found["items"]]
     async with console_of(request).database.pool.acquire() as connection:
         now = await board.clock(connection)
         who = await shown_to(connection, request, caller, "monitoring", (row["patient_id"] for row in rows))
-    following = found.get("next")
     return await render(
         request,
         "monitoring.html",
         caller,
         show=show,
         rows=[(row, who[row["patient_id"]]) for row in rows],
-        more="/monitoring?" + urlencode({"show": show, "before": following}) if following else None,
+        more=onward("/monitoring", {"show": show}, "before", found.get("next")),
         now=now,
         watch=["monitoring"],
         pace=EVERY_S,
@@ -57,9 +62,7 @@ async def watching_page(request: Request, caller: Reader, transition_id: UUID) -
     """One patient: each signal's readings beside the limits that apply, alerts, and how the patient is watched."""
     found = await _found(request, transition_id)
     async with console_of(request).database.pool.acquire() as connection:
-        row = await board.transition(connection, transition_id)
-        if row is None or not sight_of(caller).covers(row["facility"], row["pcp_organisation"]):
-            raise Problem(404, "There is no such transition", slug="unknown-transition")
+        row = await seen_transition(connection, caller, transition_id)
         now = await board.clock(connection)
         who = await shown_to(connection, request, caller, "monitoring", [row["patient_id"]])
     zone, signals = row["time_zone"], found["signals"]
@@ -125,7 +128,7 @@ async def watch(request: Request, caller: Carer, transition_id: UUID) -> Respons
         async with asyncio.timeout(15):
             body = _watch_body(await _found(request, transition_id), signals, given, caller.subject)
     except Problem as problem:
-        return back_to(request, here, "bad", refusal(problem))
+        return await refused(request, problem, here)
     return await tell(request, SERVICE, here, body, here=here, done="From now on watched so.", method="PUT")
 
 

@@ -4,10 +4,12 @@ import base64
 import hashlib
 import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
 
 import aiohttp
 import orjson
@@ -21,9 +23,9 @@ from services.dashboard.forms import csrf_of
 from services.dashboard.peers import Peers
 from services.dashboard.settings import Settings
 from services.dashboard.sight import Sight, Who, masked, sight_of, who_are
-from services.dashboard.store import Connection
+from services.dashboard.store import Connection, board
 from services.dashboard.summaries import CLASSES, title_of
-from shared.http import Caller, Role, audited_read, token_of
+from shared.http import Caller, Problem, Role, audited_read, token_of
 from shared.postgres import Database
 
 HERE = Path(__file__).resolve().parent.parent
@@ -182,3 +184,27 @@ def _not_just_shown(console: Console, key: tuple[str, str], patients: set[str]) 
     while len(console.shown) > LOOKERS:
         console.shown.pop(next(iter(console.shown)))
     return new
+
+
+def must_be_listed(name: str, lists: Container[str]) -> None:
+    """Raises Problem 404 for a list that there is none of."""
+    if name not in lists:
+        raise Problem(404, "There is no such list", slug="unknown-view")
+
+
+def chosen_of(**choices: str) -> dict[str, str]:
+    """What was chosen at all, to ask for it and to carry it on in links."""
+    return {name: value for name, value in choices.items() if value}
+
+
+def onward(path: str, kept: Mapping[str, str], place: str, following: str | None) -> str | None:
+    """The address of what follows in a list; None at its end. `place` is the parameter that says where to go on."""
+    return f"{path}?{urlencode({**kept, place: following})}" if following else None
+
+
+async def seen_transition(connection: Connection, caller: Caller, transition_id: UUID) -> board.Record:
+    """The transition, if it exists and the caller's bounds cover it. Raises Problem 404: otherwise both are one."""
+    row = await board.transition(connection, transition_id)
+    if row is None or not sight_of(caller).covers(row["facility"], row["pcp_organisation"]):
+        raise Problem(404, "There is no such transition", slug="unknown-transition")
+    return row

@@ -1,8 +1,9 @@
 """Closed-loop referrals, from the transitions service: the list, one loop with its clock, and each side's steps."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Form, Query, Request, Response
@@ -10,15 +11,27 @@ from fastapi import APIRouter, Form, Query, Request, Response
 from services.dashboard.clocks import zone
 from services.dashboard.forms import own_form
 from services.dashboard.loops import DECISIONS, PROOFS, STATES, STEPS, level_lines, loop_of, step_body
-from services.dashboard.pages.acts import Word, Words, refusal, tell
-from services.dashboard.pages.page import CARE, PROVIDER, back_to, console_of, render, shown_to
+from services.dashboard.pages.acts import Word, Words, refused, tell
+from services.dashboard.pages.page import (
+    CARE,
+    PROVIDER,
+    chosen_of,
+    console_of,
+    must_be_listed,
+    onward,
+    render,
+    shown_to,
+)
 from services.dashboard.sight import Who
 from services.dashboard.store import board
+from services.dashboard.unsent import Change, deed_changes
 from services.dashboard.worklines import instant
 from shared.http import Caller, Problem, Role, allow, token_of
 
 PER_PAGE = 50
-EVERY_S = 10
+LIVE: Mapping[str, Any] = {"watch": ["referrals"], "pace": 10}
+"""A page that fetches itself again, no more often than every 10 s: each look is written down."""
+SERVICE = "transitions"
 router = APIRouter(include_in_schema=False)
 Reader = Annotated[Caller, allow(*CARE, *PROVIDER, Role.AUDITOR)]
 Carer = Annotated[Caller, allow(*CARE, Role.AUDITOR)]
@@ -26,6 +39,23 @@ Side = Annotated[Caller, allow(*CARE, *PROVIDER)]
 Requester = Annotated[Caller, allow(*CARE)]
 Choice = Annotated[str, Query(max_length=100)]
 LISTS = {"open": {"is_open": "true"}, "overdue": {"overdue": "true"}, "held": {"held": "true"}, "all": {}}
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One page of a list: what stands in it, whose it is, and where it goes on."""
+
+    items: list[dict[str, Any]]
+    who: dict[str, Who]
+    now: datetime
+    following: str | None
+
+
+async def _listed(request: Request, caller: Caller, path: str, asked: dict[str, str]) -> Listed:
+    asked |= {"limit": str(PER_PAGE)}
+    found: dict[str, Any] = await console_of(request).peers.get(SERVICE, path, token_of(request), asked)
+    now, who = await _people(request, caller, found["items"])
+    return Listed(found["items"], who, now, found["next"])
 
 
 @router.get("/referrals")
@@ -38,45 +68,35 @@ async def referrals_page(
     before: Choice = "",
 ) -> Response:
     """Last changed first: those open, late, held as duplicates, or of one state."""
-    if show not in LISTS:
-        raise Problem(404, "There is no such list", slug="unknown-view")
-    narrowed = {name: value for name, value in (("state", state), ("priority", priority)) if value}
-    asked = LISTS[show] | narrowed | ({"before": before} if before else {}) | {"limit": str(PER_PAGE)}
-    found: dict[str, Any] = await console_of(request).peers.get("transitions", "/referrals", token_of(request), asked)
-    now, who = await _people(request, caller, found["items"])
-    following = found["next"]
-    more = "/referrals?" + urlencode({"show": show} | narrowed | {"before": following}) if following else None
+    must_be_listed(show, LISTS)
+    narrowed = chosen_of(state=state, priority=priority)
+    listed = await _listed(request, caller, "/referrals", LISTS[show] | narrowed | chosen_of(before=before))
     return await render(
         request,
         "referrals.html",
         caller,
-        loops=[(loop_of(item, now), who[item["patient_id"]]) for item in found["items"]],
+        loops=[(loop_of(item, listed.now), listed.who[item["patient_id"]]) for item in listed.items],
         states=STATES,
         chosen={"show": show, "state": state, "priority": priority},
-        more=more,
-        now=now,
-        watch=["referrals"],
-        pace=EVERY_S,
+        more=onward("/referrals", {"show": show} | narrowed, "before", listed.following),
+        now=listed.now,
+        **LIVE,
     )
 
 
 @router.get("/referrals/unmatched")
 async def unmatched_page(request: Request, caller: Carer, before: Choice = "") -> Response:
     """Appointments, documents and results that wait for a referral nobody has heard of."""
-    asked = {"limit": str(PER_PAGE)} | ({"before": before} if before else {})
     path = "/referrals/unmatched"
-    found: dict[str, Any] = await console_of(request).peers.get("transitions", path, token_of(request), asked)
-    now, who = await _people(request, caller, found["items"])
-    following = found["next"]
+    listed = await _listed(request, caller, path, chosen_of(before=before))
     return await render(
         request,
         "referrals-unmatched.html",
         caller,
-        rows=[(item | {"at": instant(item["at"])}, who[item["patient_id"]]) for item in found["items"]],
-        more=f"{path}?{urlencode({'before': following})}" if following else None,
-        now=now,
-        watch=["referrals"],
-        pace=EVERY_S,
+        rows=[(item | {"at": instant(item["at"])}, listed.who[item["patient_id"]]) for item in listed.items],
+        more=onward(path, {}, "before", listed.following),
+        now=listed.now,
+        **LIVE,
     )
 
 
@@ -84,7 +104,7 @@ async def unmatched_page(request: Request, caller: Carer, before: Choice = "") -
 async def referral_page(request: Request, caller: Reader, referral_id: UUID) -> Response:
     """One loop: what was asked of whom, what was heard and done, what its clock told and will tell."""
     path = f"/referrals/{referral_id}"
-    found: dict[str, Any] = await console_of(request).peers.get("transitions", path, token_of(request))
+    found: dict[str, Any] = await console_of(request).peers.get(SERVICE, path, token_of(request))
     now, who = await _people(request, caller, [found])
     stay, same = None, []
     async with console_of(request).database.pool.acquire() as connection:
@@ -102,6 +122,7 @@ async def referral_page(request: Request, caller: Reader, referral_id: UUID) -> 
         who=who[found["patient_id"]],
         scheduled=instant(found["terms"].get("scheduled_at")),
         zone=_zone_of(found),
+        existing_at=instant((found["existing"] or {}).get("requested_at")),
         levels=level_lines(found),
         deeds=deeds,
         proofs=PROOFS,
@@ -110,15 +131,14 @@ async def referral_page(request: Request, caller: Reader, referral_id: UUID) -> 
         others=same,
         stay=stay,
         now=now,
-        watch=["referrals"],
-        pace=EVERY_S,
+        **LIVE,
     )
 
 
 async def _others(request: Request, found: dict[str, Any]) -> list[dict[str, Any]]:
     """The patient's other open referrals: one of them may serve."""
     asked = {"patient": found["patient_id"], "is_open": "true", "limit": "50"}
-    said = await console_of(request).peers.get("transitions", "/referrals", token_of(request), asked)
+    said = await console_of(request).peers.get(SERVICE, "/referrals", token_of(request), asked)
     return [item for item in said["items"] if item["id"] != found["id"] and not item["is_held"]]
 
 
@@ -163,8 +183,18 @@ async def take_step(
         at = await _appointment(request, here, scheduled) if scheduled else None
         body = {"version": version} | step_body(step, words, at)
     except Problem as problem:
-        return back_to(request, here, "bad", refusal(problem))
-    return await tell(request, "transitions", f"{here}/{step}", body, here=here, done=STEPS[step].done, once=once)
+        return await refused(request, problem, here)
+    return await _told(request, referral_id, step, body, STEPS[step].done, once)
+
+
+async def _told(request: Request, referral_id: UUID, step: str, body: dict[str, Any], done: str, once: str) -> Response:
+    here = f"/referrals/{referral_id}"
+
+    async def changes(since: datetime) -> list[Change]:
+        found = await console_of(request).peers.get(SERVICE, here, token_of(request))
+        return deed_changes(found["deeds"], since, _zone_of(found))
+
+    return await tell(request, SERVICE, f"{here}/{step}", body, here=here, done=done, once=once, changes=changes)
 
 
 async def _appointment(request: Request, path: str, text: str) -> datetime:
@@ -175,7 +205,7 @@ async def _appointment(request: Request, path: str, text: str) -> datetime:
         raise Problem(422, "say when the appointment is", slug="words-missing") from None
     if at.tzinfo is not None:
         return at
-    found: dict[str, Any] = await console_of(request).peers.get("transitions", path, token_of(request))
+    found: dict[str, Any] = await console_of(request).peers.get(SERVICE, path, token_of(request))
     return at.replace(tzinfo=zone(_zone_of(found)))
 
 
@@ -189,12 +219,11 @@ async def reroute(
     words: Words = "",
     once: Word = "",
 ) -> Response:
-    here = f"/referrals/{referral_id}"
     if not performer.strip() or not words.strip():
-        return back_to(request, here, "bad", "Not done yet: say to whom it goes, and why.")
+        unsaid = Problem(422, "say to whom it goes, and why", slug="words-missing")
+        return await refused(request, unsaid, f"/referrals/{referral_id}")
     body = {"version": version, "performer": performer.strip(), "reason": words.strip()}
-    done = "Routed anew: the new referral stands in the list."
-    return await tell(request, "transitions", f"{here}/reroute", body, here=here, done=done, once=once)
+    return await _told(request, referral_id, "reroute", body, "Routed anew: the new referral stands in the list.", once)
 
 
 @router.post("/referrals/{referral_id}/duplicate", dependencies=[own_form])
@@ -209,10 +238,10 @@ async def decide_duplicate(
     once: Word = "",
 ) -> Response:
     """Whether it is asked for twice: the other one serves, it is not wanted, or it is justified."""
-    here = f"/referrals/{referral_id}"
     if not words.strip():
-        return back_to(request, here, "bad", "Not done yet: say in a few words why.")
+        unsaid = Problem(422, "say in a few words why", slug="words-missing")
+        return await refused(request, unsaid, f"/referrals/{referral_id}")
     body: dict[str, Any] = {"version": version, "decision": decision, "reason": words.strip()}
     if decision == "link":
         body["existing"] = existing
-    return await tell(request, "transitions", f"{here}/duplicate", body, here=here, done="Decided.", once=once)
+    return await _told(request, referral_id, "duplicate", body, "Decided.", once)

@@ -11,12 +11,13 @@ from services.dashboard.deeds import RESTS, body_of, deed_named
 from services.dashboard.forms import own_form
 from services.dashboard.keyset import read_place, written
 from services.dashboard.lineage import timeline
-from services.dashboard.pages.acts import SaidForm, Word, refusal, tell
-from services.dashboard.pages.page import CARE, OPS, back_to, console_of, render, shown_to
+from services.dashboard.pages.acts import Changes, SaidForm, Word, refused, tell
+from services.dashboard.pages.page import CARE, OPS, console_of, render, seen_transition, shown_to
 from services.dashboard.records import LONGEST_WORDS, RECORDS, record_body
-from services.dashboard.sight import sight_of
 from services.dashboard.store import Connection, board, history
+from services.dashboard.unsent import Change, task_changes
 from services.dashboard.worklines import instant
+from shared.events.transitions import RiskScored
 from shared.http import Caller, Problem, Role, allow, token_of
 
 PER_PAGE = 150
@@ -33,7 +34,7 @@ async def transition_page(
     before: Annotated[str | None, Query(max_length=100)] = None,
 ) -> Response:
     async with console_of(request).database.pool.acquire() as connection:
-        row = await _seen(connection, caller, transition_id)
+        row = await seen_transition(connection, caller, transition_id)
         now = await board.clock(connection)
         who = (await shown_to(connection, request, caller, "transition", [row["patient_id"]]))[row["patient_id"]]
         found = await _parts(connection, row, before)
@@ -58,6 +59,8 @@ async def transition_page(
         plans=found["plans"],
         deliveries=found["deliveries"],
         entries=timeline(events),
+        risk_told=RiskScored.TYPE,
+        may_see_inputs=bool(caller.roles & {*CARE, Role.AUDITOR, Role.ADMIN}),
         more=more,
         now=now,
         watch=[f"stay:{row['encounter_id']}"],
@@ -90,14 +93,6 @@ async def encounter_page(request: Request, _caller: Looker, encounter_id: UUID) 
     return Response(status_code=303, headers={"location": f"/transitions/{transition_id}"})
 
 
-async def _seen(connection: Connection, caller: Caller, transition_id: UUID) -> Any:
-    """The transition, if it exists and the caller's bounds cover it: otherwise both are a 404."""
-    row = await board.transition(connection, transition_id)
-    if row is None or not sight_of(caller).covers(row["facility"], row["pcp_organisation"]):
-        raise Problem(404, "There is no such transition", slug="unknown-transition")
-    return row
-
-
 async def _parts(connection: Connection, row: Any, before: str | None) -> dict[str, Any]:
     correlations = [str(row["encounter_id"]), str(row["id"])]
     return {
@@ -121,11 +116,27 @@ async def act_on_task(
 ) -> Response:
     """Any deed on a task, through the transitions service and with the caller's own token."""
     deed = deed_named(action)
+
+    async def changes(since: datetime) -> list[Change]:
+        return await _task_changes(request, transition_id, task_id, since)
+
     try:
         body = {"version": version} | body_of(deed, said, datetime.now(UTC))
     except Problem as problem:
-        return back_to(request, f"/transitions/{transition_id}", "bad", refusal(problem))
-    return await _told(request, caller, transition_id, f"/tasks/{task_id}/{deed.route}", body, deed.done, once)
+        return await refused(request, problem, f"/transitions/{transition_id}")
+    path = f"/tasks/{task_id}/{deed.route}"
+    return await _told(request, caller, transition_id, path, body, deed.done, once, changes)
+
+
+async def _task_changes(request: Request, transition_id: UUID, task_id: UUID, since: datetime) -> list[Change]:
+    """How the task differs from what was known of it then."""
+    peers, token, path = console_of(request).peers, token_of(request), f"/transitions/{transition_id}"
+    now = await peers.get("transitions", path, token)
+    then = await peers.get("transitions", path, token, {"known_at": since.isoformat()})
+    stood, stands = (
+        next((task for task in found["tasks"] if task["id"] == str(task_id)), None) for found in (then, now)
+    )
+    return task_changes(stood, stands, now["transition"]["facility"]["time_zone"]) if stands else []
 
 
 @router.post("/transitions/{transition_id}/review", dependencies=[own_form])
@@ -145,17 +156,24 @@ async def record(request: Request, caller: Carer, transition_id: UUID, kind: str
     try:
         body = record_body(kind, given) | {"at": datetime.now(UTC).isoformat()}
     except Problem as problem:
-        return back_to(request, f"/transitions/{transition_id}", "bad", refusal(problem))
+        return await refused(request, problem, f"/transitions/{transition_id}")
     return await _told(
         request, caller, transition_id, f"/transitions/{transition_id}/{kind}", body, RECORDS[kind].done, once
     )
 
 
 async def _told(
-    request: Request, caller: Caller, transition_id: UUID, path: str, body: dict[str, Any], done: str, once: str
+    request: Request,
+    caller: Caller,
+    transition_id: UUID,
+    path: str,
+    body: dict[str, Any],
+    done: str,
+    once: str,
+    changes: Changes | None = None,
 ) -> Response:
     async with console_of(request).database.pool.acquire() as connection:
-        await _seen(connection, caller, transition_id)
+        await seen_transition(connection, caller, transition_id)
     here = f"/transitions/{transition_id}"
     done = f"{done} The page follows within a second."
-    return await tell(request, "transitions", path, body, here=here, done=done, once=once)
+    return await tell(request, "transitions", path, body, here=here, done=done, once=once, changes=changes)

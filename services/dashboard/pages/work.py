@@ -1,21 +1,32 @@
 """The worklists, from the transitions service: each view, and one act on many tasks with a look before it."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Form, Query, Request, Response
 
-from services.dashboard.deeds import MANY, RESTS, Deed, Said, body_of, chosen, deed_named, outcome_words
+from services.dashboard.deeds import (
+    MANY,
+    RESTS,
+    Deed,
+    Said,
+    body_of,
+    changed_meanwhile,
+    chosen,
+    deed_named,
+    outcome_words,
+)
 from services.dashboard.forms import own_form
 from services.dashboard.pages.acts import SaidForm, Word, refusal
-from services.dashboard.pages.page import CARE, back_to, console_of, render, shown_to
+from services.dashboard.pages.page import CARE, back_to, chosen_of, console_of, must_be_listed, onward, render, shown_to
 from services.dashboard.row import Row
 from services.dashboard.sight import Who
-from services.dashboard.store import board
-from services.dashboard.worklines import VIEW, VIEWS, work_line
+from services.dashboard.store import Connection, board
+from services.dashboard.worklines import VIEW, VIEWS, WorkLine, work_line
 from shared.http import Caller, Problem, allow, token_of
 
 PER_PAGE = 50
@@ -38,20 +49,16 @@ async def work_page(
     facility: Choice = "",
     after: Choice = "",
 ) -> Response:
-    """Open tasks of one view, the most urgent first, page by page."""
-    if view not in VIEW:
-        raise Problem(404, "There is no such list", slug="unknown-view")
-    console = console_of(request)
-    narrowed = {name: value for name, value in (("role", role), ("facility", facility)) if value}
-    asked = narrowed | ({"view": view} if view != "all" else {}) | ({"after": after} if after else {})
-    found, away = await _listed(request, asked)
-    async with console.database.pool.acquire() as connection:
+    """Open tasks of one view and what referrals wait for, the most urgent first, page by page."""
+    must_be_listed(view, VIEW)
+    narrowed = chosen_of(role=role, facility=facility)
+    found, away = await _listed(request, narrowed | chosen_of(view=view if view != "all" else "", after=after))
+    async with console_of(request).database.pool.acquire() as connection:
         now = await board.clock(connection)
-        lines = [work_line(item, now) for item in found["items"]]
+        lines = await _lines(connection, found["items"], now)
         who = await shown_to(connection, request, caller, "worklist", (line.patient_id for line in lines))
         roles = await board.roles(connection)
         facilities = await board.facilities(connection, sorted(caller.facilities) or None, caller.organisation)
-    following = found["next"]
     return await render(
         request,
         "work.html",
@@ -64,16 +71,22 @@ async def work_page(
         deeds=MANY,
         rests=RESTS,
         chosen={"view": view, "role": role, "facility": facility},
-        more="/work?" + urlencode({"view": view} | narrowed | {"after": following}) if following else None,
+        more=onward("/work", {"view": view} | narrowed, "after", found["next"]),
         now=now,
-        watch=["board"],
+        watch=["board", "referrals"],
         pace=EVERY_S,
     )
 
 
+async def _lines(connection: Connection, items: Sequence[Mapping[str, Any]], now: datetime) -> list[WorkLine]:
+    stays = {UUID(item["transition"]["id"]) for item in items if item["task"]}
+    scores = await board.scores(connection, stays)
+    return [work_line(item, now, scores) for item in items]
+
+
 async def _listed(request: Request, asked: dict[str, str]) -> tuple[dict[str, Any], str | None]:
     """The tasks; or none, and why there are none to show."""
-    params = asked | {"limit": str(PER_PAGE)}
+    params = asked | {"limit": str(PER_PAGE), "referrals": "true"}
     try:
         found: dict[str, Any] = await console_of(request).peers.get("transitions", "/tasks", token_of(request), params)
     except Problem as problem:
@@ -117,17 +130,24 @@ WantedForm = Annotated[Wanted, Depends(_wanted)]
 async def preview_page(request: Request, caller: Carer, wanted: WantedForm) -> Response:
     """What would become of each task that was ticked. Nothing is changed yet."""
     try:
-        deed = deed_named(wanted.action)
-        told = await _tell(request, deed, wanted, preview=True)
+        return await _foreseeing(request, caller, wanted)
     except Problem as problem:
         return back_to(request, wanted.here, "bad", refusal(problem))
+
+
+async def _foreseeing(request: Request, caller: Caller, wanted: Wanted, came: str = "") -> Response:
+    """`came`: what came of an act that some of the tasks were refused. Raises Problem."""
+    deed = deed_named(wanted.action)
+    told = await _tell(request, deed, wanted, preview=True)
     async with console_of(request).database.pool.acquire() as connection:
         # What transitions does not know for this caller is not named here either.
         known = [UUID(item["id"]) for item in told["items"] if item["outcome"] != "unknown"]
         rows = await board.tasks_named(connection, known)
         who = await shown_to(connection, request, caller, "worklist", (row["patient_id"] for row in rows.values()))
     lines = [_foreseen(item, rows.get(UUID(item["id"])), who) for item in told["items"]]
-    return await render(request, "work-preview.html", caller, lines=lines, told=told, deed=deed, wanted=wanted)
+    return await render(
+        request, "work-preview.html", caller, lines=lines, told=told, deed=deed, wanted=wanted, came=came
+    )
 
 
 def _foreseen(item: dict[str, Any], row: Row | None, who: Mapping[str, Who]) -> dict[str, Any]:
@@ -141,16 +161,21 @@ def _foreseen(item: dict[str, Any], row: Row | None, who: Mapping[str, Who]) -> 
 
 
 @router.post("/work/many", dependencies=[own_form])
-async def act_on_many(request: Request, _caller: Carer, wanted: WantedForm) -> Response:
-    """Does it. What one task is refused keeps no other from it."""
+async def act_on_many(request: Request, caller: Carer, wanted: WantedForm) -> Response:
+    """Does it. What one task is refused keeps no other from it; those that changed meanwhile are looked at again, with
+    what was said kept.
+    """
     try:
         told = await _tell(request, deed_named(wanted.action), wanted, preview=False)
+        refused = sorted({outcome_words(item) for item in told["items"]} - {""})
+        because = f" Refused: {told['refused']} ({'; '.join(refused)})." if refused else ""
+        came = f"Done: {told['done']}.{because}"[:LONGEST_NOTICE]
+        if changed := changed_meanwhile(told["items"]):
+            return await _foreseeing(request, caller, replace(wanted, marks=changed), came)
     except Problem as problem:
         return back_to(request, wanted.here, "bad", refusal(problem))
-    refused = sorted({outcome_words(item) for item in told["items"]} - {""})
     kind = "good" if not refused else "warn" if told["done"] else "bad"
-    because = f" Refused: {told['refused']} ({'; '.join(refused)})." if refused else ""
-    return back_to(request, wanted.here, kind, f"Done: {told['done']}.{because}"[:LONGEST_NOTICE])
+    return back_to(request, wanted.here, kind, came)
 
 
 async def _tell(request: Request, deed: Deed, wanted: Wanted, *, preview: bool) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -24,16 +25,17 @@ class Filter:
     role: str | None = None
     overdue: bool = False
     historical: bool = False
+    high_risk: bool = False
 
 
 # $1 facilities the caller may see, $2 one facility, $3 role of an open task, $4 overdue only, $5 historical,
-# $6 the organisation the caller is bound to
+# $6 the organisation the caller is bound to, $7 high risk only
 WANTED = """
     ($1::text[] IS NULL OR t.facility = ANY ($1)) AND ($2::text IS NULL OR t.facility = $2)
     AND ($3::text IS NULL OR EXISTS (SELECT 1 FROM board_task k WHERE k.transition_id = t.id AND k.owner_role = $3
                                      AND k.status IN ('requested', 'accepted')))
     AND (NOT $4 OR t.next_due_at < now()) AND t.historical = $5
-    AND ($6::text IS NULL OR t.pcp_organisation = $6)
+    AND ($6::text IS NULL OR t.pcp_organisation = $6) AND (NOT $7 OR t.risk_priority = 1)
 """
 CARD = """
     t.*, s.ward, s.room, s.bed, s.expected_discharge_at
@@ -47,14 +49,14 @@ SELECT t.status, count(*), 0 FROM board_transition t
 WHERE {WANTED} AND t.status IN ('closed', 'revoked') AND t.status_at > now() - interval '7 days' GROUP BY t.status
 """
 ACTIVE = f"""
-SELECT {CARD} WHERE {WANTED} AND t.status = $7
-  AND ($8::timestamptz IS NULL OR (t.rank_at, t.id) > ($8, $9::uuid))
-ORDER BY t.rank_at, t.id LIMIT $10
+SELECT {CARD} WHERE {WANTED} AND t.status = $8
+  AND ($9::timestamptz IS NULL OR (t.rank_at, t.id) > ($9, $10::uuid))
+ORDER BY t.rank_at, t.id LIMIT $11
 """
 ENDED = f"""
 SELECT {CARD} WHERE {WANTED} AND t.status IN ('closed', 'revoked')
-  AND ($7::timestamptz IS NULL OR (t.status_at, t.id) < ($7, $8::uuid))
-ORDER BY t.status_at DESC, t.id DESC LIMIT $9
+  AND ($8::timestamptz IS NULL OR (t.status_at, t.id) < ($8, $9::uuid))
+ORDER BY t.status_at DESC, t.id DESC LIMIT $10
 """
 ONE = f"SELECT {CARD} WHERE t.id = $1"
 OF_ENCOUNTER = "SELECT id FROM board_transition WHERE encounter_id = $1"
@@ -94,17 +96,31 @@ WITH RECURSIVE found AS (
 )
 SELECT role AS owner_role FROM found WHERE role IS NOT NULL
 """
+ORGANISATIONS = """
+WITH RECURSIVE told AS (
+    SELECT min(organisation) AS name FROM delivery
+    UNION ALL
+    SELECT (SELECT min(organisation) FROM delivery d WHERE d.organisation > t.name) FROM told t WHERE t.name IS NOT NULL
+), cares AS (
+    SELECT min(pcp_organisation) AS name FROM board_transition
+    UNION ALL
+    SELECT (SELECT min(pcp_organisation) FROM board_transition t WHERE t.pcp_organisation > c.name)
+    FROM cares c WHERE c.name IS NOT NULL
+)
+SELECT name FROM told WHERE name IS NOT NULL UNION SELECT name FROM cares WHERE name IS NOT NULL ORDER BY name
+"""
 TASKS_NAMED = """
 SELECT k.id, k.title, k.owner_role, k.owner, t.id AS transition_id, t.patient_id
 FROM board_task k JOIN board_transition t ON t.id = k.transition_id WHERE k.id = ANY ($1)
 """
+SCORES = "SELECT id, scores FROM board_transition WHERE id = ANY ($1) AND scores IS NOT NULL"
 NAMES = "SELECT patient_id, name, birth_date, sex, phone, language, deceased FROM person WHERE patient_id = ANY ($1)"
 CLOCK = "SELECT clock_timestamp()"
 
 
 def _wanted(wanted: Filter) -> tuple[object, ...]:
     chosen = (wanted.facilities, wanted.facility, wanted.role, wanted.overdue, wanted.historical)
-    return (*chosen, wanted.organisation)
+    return (*chosen, wanted.organisation, wanted.high_risk)
 
 
 async def clock(connection: Connection) -> datetime:
@@ -169,9 +185,19 @@ async def roles(connection: Connection) -> list[str]:
     return [row["owner_role"] for row in await connection.fetch(ROLES)]
 
 
+async def organisations(connection: Connection) -> list[str]:
+    """Everyone who was ever told anything, and whose primary care a patient is: whom one may ask."""
+    return [row["name"] for row in await connection.fetch(ORGANISATIONS)]
+
+
 async def tasks_named(connection: Connection, tasks: Iterable[UUID]) -> dict[UUID, Record]:
     """What these tasks are called, and whose they are."""
     return {row["id"]: row for row in await connection.fetch(TASKS_NAMED, list(tasks))}
+
+
+async def scores(connection: Connection, transitions: Iterable[UUID]) -> dict[UUID, Any]:
+    """Every score of these transitions as it was told last; those of which none was told are left out."""
+    return {row["id"]: row["scores"] for row in await connection.fetch(SCORES, list(transitions))}
 
 
 async def names(connection: Connection, patients: Iterable[str]) -> dict[str, Record]:

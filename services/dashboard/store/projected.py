@@ -51,16 +51,18 @@ WHERE excluded.version >= s.version
 TRANSITIONS = """
 INSERT INTO board_transition AS t (id, version, patient_id, encounter_id, visit, facility, facility_name, time_zone,
     encounter_class, status, status_at, admitted_at, discharged_at, disposition, diagnoses, protocols, reason,
-    readmission_days, historical, pcp_organisation, rank_at)
+    readmission_days, historical, pcp_organisation, risk, risk_priority, scores, rank_at)
 SELECT id, version, patient_id, encounter_id, visit, facility, facility_name, time_zone,
     encounter_class, status, status_at, admitted_at, discharged_at, disposition, diagnoses, protocols, reason,
-    readmission_days, historical, pcp_organisation, coalesce(admitted_at, status_at) + interval '100 years'
+    readmission_days, historical, pcp_organisation, risk, risk_priority, scores,
+    coalesce(admitted_at, status_at) + interval '100 years'
 FROM jsonb_populate_recordset(NULL::board_transition, $1) ORDER BY id
 ON CONFLICT (id) DO UPDATE SET
     version = excluded.version, patient_id = excluded.patient_id, encounter_id = excluded.encounter_id,
     visit = excluded.visit, facility = excluded.facility, facility_name = excluded.facility_name,
     time_zone = excluded.time_zone, encounter_class = excluded.encounter_class, status = excluded.status,
-    pcp_organisation = excluded.pcp_organisation,
+    pcp_organisation = excluded.pcp_organisation, risk = excluded.risk, risk_priority = excluded.risk_priority,
+    scores = coalesce(excluded.scores, t.scores),
     status_at = CASE WHEN t.status = excluded.status THEN t.status_at ELSE excluded.status_at END,
     admitted_at = excluded.admitted_at, discharged_at = excluded.discharged_at, disposition = excluded.disposition,
     diagnoses = excluded.diagnoses, protocols = excluded.protocols,

@@ -74,4 +74,5 @@ def _shown(row: Any) -> dict[str, Any]:
     found = dict(row)
     terms = orjson.loads(found.pop("body"))
     kept = ("service", "patient", "encounter_id", "scheduled_at", "duplicate_of", "replaces")
-    return found | {name: terms[name] for name in kept if name in terms}
+    zone = (terms.get("facility") or {}).get("time_zone")
+    return found | {"time_zone": zone} | {name: terms[name] for name in kept if name in terms}

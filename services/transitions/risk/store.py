@@ -39,7 +39,8 @@ INSERT INTO risk_score (transition_id, number, score, version, points, lowest, h
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT DO NOTHING
 """
 KEPT = """
-SELECT score, version, points, lowest, highest, band, provisional, missing, inputs::text AS inputs, at FROM risk_score
+SELECT number, score, version, points, lowest, highest, band, provisional, missing, inputs::text AS inputs, at
+FROM risk_score
 WHERE transition_id = $1 ORDER BY number DESC, score LIMIT $2
 """
 SAY = """

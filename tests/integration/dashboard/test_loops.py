@@ -1,69 +1,19 @@
 """Referrals, patients watched at home, and a provider's own notices, on the console beside the real services."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
-import pytest_asyncio
-
-from services.transitions.monitoring.api import monitoring_router
 from services.transitions.monitoring.rules import read_rules
-from services.transitions.monitoring.showing import showing_router
-from services.transitions.referrals.api import referrals_router
 from shared.events.followups import AppointmentAttended, ObservationRecorded
-from shared.events.referrals import ReferralRequested
 from shared.http import Role
-from tests.integration.dashboard.conftest import Console, consoled
+from tests.integration.dashboard.conftest import Desk
 from tests.integration.dashboard.visiting import Visitor
-from tests.integration.http.running import Tokens, service
-from tests.integration.transitions.house import RULES, House
-from tests.integration.transitions.test_api import routers
-from tests.support.databases import Databases
-from tests.unit.transitions.referrals_told import CHICAGO, told, visit
+from tests.unit.transitions.referrals_told import CHICAGO, visit
 from tests.unit.transitions.stays import follow_up
 
 SIGNALS = read_rules()
-
-
-@dataclass
-class Desk:
-    """The console beside the transitions service: what that says, `follow` projects."""
-
-    console: Console
-    house: House
-
-    async def follow(self) -> None:
-        await self.console.take(*await self.house.events())
-
-    async def referral(self, service: str = "Cardiology", **more: Any) -> UUID:
-        event = told(
-            ReferralRequested, (await self.house.now() - timedelta(hours=2)).isoformat(), service=service, **more
-        )
-        await self.house.hear(event)
-        return event.fact.referral_id  # type: ignore[attr-defined,no-any-return]
-
-    async def version(self, referral: UUID) -> str:
-        query = "SELECT version FROM referral WHERE id = $1"
-        return str(await self.house.database.pool.fetchval(query, referral))
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def desk(databases: Databases, tokens: Tokens) -> AsyncIterator[Desk]:
-    house = await House.open(databases)
-    every = [
-        *routers(house),
-        referrals_router(house.database, RULES),
-        monitoring_router(house.database, house.library, SIGNALS),
-        showing_router(house.database, SIGNALS),
-    ]
-    async with (
-        service(tokens, every, database=house.database) as transitions,
-        consoled(databases, tokens, transitions=transitions.url) as console,
-    ):
-        yield Desk(console, house)
 
 
 async def test_a_loop_is_answered_by_its_performer_and_routed_anew_by_its_requester(desk: Desk) -> None:

@@ -1,49 +1,13 @@
 """The worklists and the acts on tasks, on the console beside a real transitions service."""
 
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 
 from shared.http import Role
-from tests.integration.dashboard.conftest import Console, consoled
+from tests.integration.dashboard.conftest import Desk
 from tests.integration.dashboard.visiting import Visitor, field_of
-from tests.integration.http.running import Tokens, service
-from tests.integration.transitions.house import House
-from tests.integration.transitions.test_api import routers
-from tests.support.databases import Databases
-
-
-@dataclass
-class Desk:
-    """The console beside the transitions service: what that says, `follow` projects."""
-
-    console: Console
-    house: House
-
-    async def follow(self) -> None:
-        await self.console.take(*await self.house.events())
-
-    async def call(self) -> tuple[str, str, int]:
-        """Transition, id and version of the open task of the call."""
-        row = await self.house.database.pool.fetchrow(
-            "SELECT transition_id, id, version FROM task WHERE code = 'interactive-contact' ORDER BY number DESC LIMIT 1"
-        )
-        assert row is not None
-        return str(row["transition_id"]), str(row["id"]), row["version"]
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def desk(databases: Databases, tokens: Tokens) -> AsyncIterator[Desk]:
-    house = await House.open(databases)
-    async with (
-        service(tokens, routers(house), database=house.database) as transitions,
-        consoled(databases, tokens, transitions=transitions.url) as console,
-    ):
-        yield Desk(console, house)
 
 
 async def test_each_view_lists_its_tasks_page_by_page(desk: Desk) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from fastapi import FastAPI
 
-from services.dashboard.pages import monitoring, notices, referrals, work
+from services.dashboard.pages import monitoring, notices, referrals, requesting, risk, work
 from shared.http import Role
 from shared.http.policy import guarded_routes
 
@@ -21,6 +21,10 @@ DOORS = {
     ("POST", "/referrals/{referral_id}/steps/{step}"): SIDES,
     ("POST", "/referrals/{referral_id}/reroute"): CARE,
     ("POST", "/referrals/{referral_id}/duplicate"): CARE,
+    ("GET", "/transitions/{transition_id}/referrals"): CARE,
+    ("POST", "/transitions/{transition_id}/referrals"): CARE,
+    ("GET", "/transitions/{transition_id}/risk"): READ,
+    ("POST", "/transitions/{transition_id}/risk"): CARE,
     ("GET", "/monitoring"): READ,
     ("GET", "/transitions/{transition_id}/monitoring"): READ,
     ("POST", "/transitions/{transition_id}/monitoring"): CARE,
@@ -37,7 +41,7 @@ DOORS = {
 @pytest.fixture(scope="module")
 def pages() -> FastAPI:
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    for page in (work, referrals, monitoring, notices):
+    for page in (work, referrals, requesting, risk, monitoring, notices):
         app.include_router(page.router)
     return app
 

@@ -28,6 +28,7 @@ def transition(**changed: Any) -> dict[str, Any]:
         "room": None, "bed": "B", "facility": "NORTH", "facility_name": None, "encounter_class": "IMP",
         "admitted_at": NOW - timedelta(days=4), "discharged_at": NOW - timedelta(days=3), "status_at": NOW,
         "diagnoses": ["I50.9 Heart failure"], "readmission_days": None, "rank_at": NOW,
+        "risk": None, "scores": None,
     }  # fmt: skip
     return row | changed
 
