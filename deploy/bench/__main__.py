@@ -13,12 +13,15 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from deploy.bench import end_to_end, following, growth, log, log_plans, replaying, reporting, taking_in, tools
+from deploy.bench import end_to_end, following, growth, log, log_plans, replaying, reporting, taking_in, tools, worklist
 from deploy.bench.figures import Report
 from deploy.bench.ground import Ground, prepared
 from deploy.local.settings import ROOT
 
-ROWS = ("throughput", "latency", "poison", "sustained", "bare", "following", "growth", "log", "plans", "replay")
+ROWS = (
+    *("throughput", "latency", "poison", "sustained", "bare", "following", "growth", "log", "plans"),
+    *("worklist", "quality", "replay"),
+)
 # They speak of plans alone: filling ten million rows need not survive a power cut.
 WITHOUT_WRITING_THROUGH = frozenset({"plans"})
 
@@ -32,9 +35,10 @@ class Sizes(NamedTuple):
     messages: int
     metadata: int
     replayed: int
+    tasks: int
 
 
-def main(
+def main(  # noqa: PLR0917  (the program's options)
     rows: Annotated[list[str] | None, typer.Argument(help=f"Which rows: {', '.join(ROWS)}. All by default.")] = None,
     minutes: Annotated[float, typer.Option(help="How long the sustained run lasts.")] = 10.0,
     seconds: Annotated[float, typer.Option(help="How long each shorter run lasts.")] = 10.0,
@@ -42,6 +46,7 @@ def main(
     messages: Annotated[int, typer.Option(help="Stored messages for the message log.")] = 1_000_000,
     metadata: Annotated[int, typer.Option(help="Rows without bytes for the plans of the message log.")] = 10_000_000,
     replayed: Annotated[int, typer.Option(help="Messages that are taken in and replayed.")] = 100_000,
+    tasks: Annotated[int, typer.Option(help="Running tasks for the worklists, outcomes for quality.")] = 1_000_000,
     out: Annotated[Path, typer.Option(help="Where benchmarks.md and the plots go.")] = ROOT / "docs",
 ) -> None:
     """Measure Handoff beside the floor and the bare pipeline, and write docs/benchmarks.md."""
@@ -57,7 +62,9 @@ def main(
     command = f"make bench ({shlex.join(['python', '-m', 'deploy.bench', *sys.argv[1:]])})"
     report = asyncio.run(
         _measure(
-            chosen, Sizes(minutes * 60, seconds, stays, messages, metadata, replayed), partial(_written, out, command)
+            chosen,
+            Sizes(minutes * 60, seconds, stays, messages, metadata, replayed, tasks),
+            partial(_written, out, command),
         )
     )
     raise typer.Exit(0 if not report.failed and all(figure.is_reached for figure in report.figures) else 1)
@@ -81,6 +88,8 @@ async def _measure(rows: tuple[str, ...], sizes: Sizes, write: Callable[[Report]
         "growth": lambda ground: growth.cost(ground, report, stays=sizes.stays, messages=int(300 * seconds)),
         "log": lambda ground: log.search(ground, report, rows=sizes.messages),
         "plans": lambda ground: log_plans.look(ground, report, rows=sizes.metadata),
+        "worklist": lambda ground: worklist.worklists(ground, report, rows=sizes.tasks),
+        "quality": lambda ground: worklist.quality(ground, report, rows=sizes.tasks),
         "replay": lambda ground: replaying.everything(ground, report, messages=sizes.replayed),
     }
     columns = (TextColumn("[bold]{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
