@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from deploy.bench.worklist_rows import AHEAD_DAYS, FACILITIES, ORGANISATIONS, OVERDUE_DAYS, OWNERS
+from typing_extensions import override
+
+from deploy.bench.worklist_rows import AHEAD_DAYS, FACILITIES, KEEPS_UP, ORGANISATIONS, OVERDUE_DAYS, OWNERS
 
 Question = dict[str, object]
 NOBODY_BOUND: Mapping[str, object] = {}
@@ -14,6 +16,7 @@ CALLERS: Mapping[str, Mapping[str, object]] = {
     "bound to nothing": NOBODY_BOUND,
     "of the largest organisation": {"organisation": "org-0"},
     "of the smallest organisation": {"organisation": f"org-{ORGANISATIONS - 1}"},
+    "of an organisation that keeps up": {"organisation": KEEPS_UP},
     "of two hospitals": {"facilities": ["HOSPITAL-3", "HOSPITAL-8"]},
 }
 VIEWS = ("overdue", "due-today", "escalated", "unassigned", "high-risk", "my-role")
@@ -28,6 +31,7 @@ class Kind:
     name: str
     deep: bool
 
+    @override
     def __str__(self) -> str:
         return f"{self.name}, {self.caller}, {'deep' if self.deep else 'first'} page"
 

@@ -13,6 +13,8 @@ LONG_S = 3600
 ORGANISATIONS = 40
 OWNERS = 400
 FACILITIES = 12
+# In the second largest organisation every task is taken, and none has escalated: there is much to walk in vain.
+KEEPS_UP = "org-1"
 # Of the past and of the days to come: a third is overdue, so that the lists are as long as they may ever get.
 OVERDUE_DAYS, AHEAD_DAYS = 30, 60
 MONTHS = 24
@@ -65,17 +67,21 @@ TASK = {
     "due_at": "k.due_at",
     "settled_by": "NULL",
     "settled_at": "NULL",
+    "time_zone": "k.zone",
     "body": """s.body - '{owner,outcome,closure,done_at,settled_by,evidence_event_id}'::text[]
         || jsonb_strip_nulls(jsonb_build_object('id', k.id, 'owner', k.owner, 'due_at', k.due_at,
         'status', CASE WHEN k.owner IS NULL THEN 'requested' ELSE 'accepted' END,
-        'escalation_level',
-        CASE WHEN k.due_at < now() AND k.luck < 0.3 THEN 1 + floor(10 * k.luck)::int ELSE 0 END))""",
+        'escalation_level', k.level))""",
 }
 EACH_TASK = f"""
-(SELECT c.*, s.id AS copied, gen_random_uuid() AS id, random() AS luck,
-        now() + make_interval(secs => 86400 * ({OVERDUE_DAYS + AHEAD_DAYS} * random() - {OVERDUE_DAYS})) AS due_at,
-        CASE WHEN random() < 0.5 THEN 'care-manager-' || floor({OWNERS} * random())::int END AS owner
- FROM copy c JOIN task s ON s.transition_id = c.sampled) k JOIN task s ON s.id = k.copied
+(SELECT d.*, now() + make_interval(secs => 86400 * days) AS due_at,
+        CASE WHEN luck < 0.5 OR keeps_up THEN 'care-manager-' || floor({OWNERS} * random())::int END AS owner,
+        CASE WHEN days < 0 AND random() < 0.3 AND NOT keeps_up THEN 1 + floor(3 * random())::int ELSE 0 END AS level
+ FROM (SELECT c.*, s.id AS copied, gen_random_uuid() AS id, random() AS luck,
+              {OVERDUE_DAYS + AHEAD_DAYS} * random() - {OVERDUE_DAYS} AS days,
+              coalesce(c.organisation = '{KEEPS_UP}', false) AS keeps_up
+       FROM copy c JOIN task s ON s.transition_id = c.sampled) d) k
+JOIN task s ON s.id = k.copied
 """
 OUTCOME = {
     "about": "gen_random_uuid()",

@@ -1,13 +1,12 @@
 """ADT messages: what one says of a patient and of a stay."""
 
-from functools import lru_cache
 from typing import Any
 
 from services.intake import person
 from services.intake.allergies import allergies
 from services.intake.codes import class_of, disposition_of
 from services.intake.context import FURTHEST_AHEAD, FURTHEST_PLANNED, Context, sortable
-from services.intake.er7 import Segment, Separators
+from services.intake.diagnoses import diagnoses
 from services.intake.message import Action, AdtMessage, Former, Movement, Rank, Reason, StayFact
 from services.intake.person import Person, put
 from services.intake.refusals import held, missing, skipped
@@ -185,7 +184,7 @@ class AdtReader(Context):
         if lines is None:
             coded = self.pv2.value(3)
             return [{"code": coded[1], "text": coded[2], "system": coded[3], "type": "A"}] if coded[1] else []
-        return [found for line in lines if (found := _diagnosis(line, self.source.separators))]
+        return diagnoses(lines, self.source.separators)
 
 
 def _action(word: str | None, trigger: str) -> Action | None:
@@ -199,21 +198,3 @@ def _action(word: str | None, trigger: str) -> Action | None:
 
 def _account(who: Person) -> dict[str, Any]:
     return {"account": who.account.model_dump()} if who.account else {}
-
-
-@lru_cache(maxsize=4096)
-def _diagnosis(line: str, separators: Separators) -> dict[str, Any] | None:
-    """One DG1; None where it is deleted or has no code."""
-    segment = Segment(line.split(separators.field), separators)
-    coded = segment.value(3)
-    if not coded[1] or segment.text(21) == "D":
-        return None
-    rank = segment.text(15) or ""
-    said = {
-        "code": coded[1],
-        "text": coded[2] or segment.text(4),
-        "system": coded[3],
-        "type": segment.text(6),
-        "rank": int(rank) if rank.isdecimal() and len(rank) < 4 else None,  # noqa: PLR2004  (a rank, not a number)
-    }
-    return {name: value for name, value in said.items() if value is not None}

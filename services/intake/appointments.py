@@ -6,6 +6,7 @@ from typing import Any
 from services.intake import person
 from services.intake.codes import appointment_status
 from services.intake.context import Context
+from services.intake.diagnoses import diagnoses
 from services.intake.er7 import Segment
 from services.intake.message import Rank, Reason
 from services.intake.person import Person
@@ -89,6 +90,8 @@ def _said(context: Context, schedule: Segment, status: str | None) -> dict[str, 
         "actor": person.shown(context.segment("AIP"), 3) or person.shown(schedule, 16),
         "organisation": _place(context.segment("AIL")),
         "order": context.entity(schedule, 26, "ORDER") or context.entity(schedule, 27, "ORDER"),
+        "specialty": _code(context.pv1, 10) or _code(context.segment("AIP"), 4),
+        "diagnoses": diagnoses(context.source.lines.get("DG1", ()), context.source.separators) or None,
     }
     order = found["order"]
     found["order"] = order.model_dump() if isinstance(order, Identifier) else None
@@ -106,6 +109,11 @@ def _start(context: Context) -> Any:
 def _coded(segment: Segment, number: int) -> str | None:
     coded = segment.value(number)
     return coded[2] or coded[1]
+
+
+def _code(segment: Segment, number: int) -> str | None:
+    coded = segment.value(number)
+    return coded[1] or coded[2]
 
 
 def _place(location: Segment) -> str | None:

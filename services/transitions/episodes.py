@@ -70,6 +70,8 @@ def continues(later: Bed, earlier: Bed, rule: EpisodeRule | None = None) -> bool
     if later.encounter_id == earlier.encounter_id or not _began_after(later, earlier):
         return False
     apart = (later.came_on - earlier.left_on).days
+    if rule.within_days is not None and apart <= rule.within_days:
+        return True
     elsewhere = later.facility != earlier.facility
     if elsewhere and earlier.disposition in TRANSFERRED:
         return 0 <= apart <= rule.transfer_days

@@ -1,6 +1,6 @@
 """What an event says beside who, when and what, as far as a protocol may ask for it; and what takes it back."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from shared.events import Fact
@@ -8,8 +8,10 @@ from shared.events.encounters import (
     AdmissionCancelled,
     ArrivalCancelled,
     Arrived,
+    Discharged,
     EncounterDeleted,
     EncounterFact,
+    EncounterUpdated,
 )
 from shared.events.followups import (
     AppointmentAttended,
@@ -26,6 +28,7 @@ from shared.events.followups import (
     TaughtBack,
 )
 from shared.events.notifications import NotificationFact
+from shared.events.people import Diagnosis, EncounterClass
 from shared.events.referrals import (
     ReferralAccepted,
     ReferralAttended,
@@ -39,10 +42,12 @@ from shared.events.referrals import (
 DETAILS = frozenset(
     {
         *("class", "service", "organisation", "channel", "with-whom", "by-role", "code", "document-type", "completion"),
-        *("topic", "result", "priority"),
+        *("topic", "result", "priority", "specialty"),
     }
 )
 """Details that a protocol may ask for; a closed list, since a misspelt one would never be met."""
+DIAGNOSES = "diagnoses"
+"""A visit's diagnoses as codes without dots, the principal one first; only measures look at them."""
 
 _TAKEN_BACK: Mapping[type[Fact], tuple[type[Fact], ...]] = {
     AppointmentBooked: (AppointmentCancelled, AppointmentNoShow),
@@ -58,16 +63,38 @@ TAKEN_BACK_BY: Mapping[str, frozenset[str]] = {
 }
 """Which later events about the same thing mean that an earlier one no longer shows anything, by type."""
 
+SAID_OF_VISITS = (EncounterUpdated.TYPE, Discharged.TYPE)
+"""Events that say more of an outpatient visit after its registration, or correct it."""
+OF_A_VISIT = frozenset({"diagnoses", "hospital_service"})
 
 Told = Mapping[str, str | None]
 
 
 def _of_encounter(fact: EncounterFact) -> Told:
-    return {"class": fact.encounter.encounter_class.value, "service": fact.encounter.hospital_service}
+    told = fact.encounter
+    codes = _codes(told.diagnoses) if told.encounter_class is EncounterClass.AMBULATORY else None
+    return {"class": told.encounter_class.value, "service": told.hospital_service, DIAGNOSES: codes}
+
+
+def _codes(diagnoses: Sequence[Diagnosis]) -> str | None:
+    ranked = sorted(diagnoses, key=lambda one: one.rank if one.rank is not None else len(diagnoses) + 1)
+    return ",".join(one.code.replace(".", "").replace(",", "").upper() for one in ranked) or None
+
+
+def says_more_of_a_visit(fact: Fact) -> bool:
+    """Whether it says for what, or where, an outpatient came whose registration is known already."""
+    if not isinstance(fact, EncounterFact) or fact.TYPE not in SAID_OF_VISITS:
+        return False
+    return fact.encounter.encounter_class is EncounterClass.AMBULATORY and not OF_A_VISIT.isdisjoint(fact.changed)
 
 
 def _of_appointment(fact: AppointmentFact) -> Told:
-    return {"service": fact.service, "organisation": fact.organisation}
+    return {
+        "service": fact.service,
+        "specialty": fact.specialty,
+        "organisation": fact.organisation,
+        DIAGNOSES: _codes(fact.diagnoses),
+    }
 
 
 def _of_contact(fact: ContactFact) -> Told:

@@ -26,13 +26,21 @@ class ReadmissionRule(_Part):
 
 
 class EpisodeRule(_Part):
-    """Which stays in a bed are one episode: a transfer within so many local days, or a return on the same day."""
+    """Which stays in a bed are one episode: a transfer within so many local days, or a return on the same day; by
+    `within_days` whatever begins so few days after the last one's end, as some measures of quality read it.
+    """
 
     classes: frozenset[EncounterClass]
-    transfer_days: int = Field(ge=0, le=7)
-    same_day_elsewhere: bool
-    same_day_same_condition: bool
+    transfer_days: int = Field(default=0, ge=0, le=7)
+    same_day_elsewhere: bool = False
+    same_day_same_condition: bool = False
+    within_days: int | None = Field(default=None, ge=0, le=400)
     source: str
+
+    @property
+    def farthest(self) -> int:
+        """The last local day, counted from the end of a stay, on which another may still join it."""
+        return max(self.transfer_days, self.within_days or 0)
 
 
 class QuickReturnRule(_Part):

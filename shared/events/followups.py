@@ -6,7 +6,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from shared.events.fact import Fact, Topic
-from shared.events.people import Facility, Identifier, PatientSummary
+from shared.events.people import Diagnosis, Facility, Identifier, PatientSummary
 
 
 class FollowUpFact(Fact):
@@ -24,7 +24,8 @@ class FollowUpFact(Fact):
 
 class AppointmentFact(FollowUpFact):
     """`followup_id` is the appointment's own: what moves, cancels or ends it refers to the same one. `order` is the
-    order or referral that it was made for, where the source says it (SCH-26).
+    order or referral that it was made for, where the source says it (SCH-26). `specialty` is the hospital service
+    (PV1-10) or the kind of provider (AIP-4) as the source says it; `diagnoses` are those that the visit is for.
     """
 
     appointment: Identifier
@@ -33,6 +34,8 @@ class AppointmentFact(FollowUpFact):
     order: Identifier | None = None
     service: str | None = None
     organisation: str | None = None
+    specialty: str | None = None
+    diagnoses: tuple[Diagnosis, ...] = ()
 
 
 class AppointmentBooked(AppointmentFact):

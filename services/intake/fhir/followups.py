@@ -59,6 +59,7 @@ class Appointment(Resource):
         "checked-in", "waitlist",
     ]  # fmt: skip
     service_type: tuple[Concept, ...] = Field(default=(), alias="serviceType")
+    specialty: tuple[Concept, ...] = ()
     reason_code: tuple[Concept, ...] = Field(default=(), alias="reasonCode")
     start: DateTime | None = None
     end: DateTime | None = None
@@ -151,6 +152,7 @@ def read_appointment(found: Found, telling: Telling) -> Told:
         "actor": telling.provider(sent.actor("Practitioner"))[0],
         "organisation": place.display if place else None,
         "order": ordered.model_dump() if ordered else None,
+        "specialty": sent.specialty[0].first.code or sent.specialty[0].words if sent.specialty else None,
     }
     statement = Statement(
         about=About.APPOINTMENT,

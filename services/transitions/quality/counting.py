@@ -1,6 +1,6 @@
 """What each measure says of a patient's stays. Pure: what is known in, outcomes out; no clock is read."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -40,16 +40,29 @@ class Stays:
         """One outcome a stay that belongs to the measure's population, in order of time."""
         ended, merged = candidates(self.history.stays, measure.episode)
         found = [self._told(measure, one, exclusion=MERGED) for one in merged if self._belongs(measure, one)]
-        before: date | None = None
+        counted: list[date] = []
         for candidate in ended:
             if not self._belongs(measure, candidate):
                 continue
             outcome = self.weigh(measure, candidate)
-            if outcome.exclusion is None and (repeated := _repeats(measure, candidate, before)):
+            if outcome.exclusion is None and (repeated := self._repeats(measure, candidate, counted)):
                 outcome = self._told(measure, candidate, exclusion=repeated)
-            before = candidate.left if outcome.exclusion is None else before
+            counted += [candidate.left] if outcome.exclusion is None else []
             found.append(outcome)
         return found
+
+    def _repeats(self, measure: StayMeasure, candidate: Candidate, counted: Sequence[date]) -> str | None:
+        """Whether it is one too many within some days: of this measure, or of the one that the rule names."""
+        for rule in (rule for rule in measure.exclusions if isinstance(rule, Repeated)):
+            before = counted if rule.measure in {None, measure.id} else self._counted_by(rule.measure, candidate)
+            if any(0 <= (candidate.left - day).days < rule.days for day in before):
+                return f"within-{rule.days}-days-of-another"
+        return None
+
+    def _counted_by(self, measure_id: str | None, candidate: Candidate) -> list[date]:
+        """The local days of the earlier stays that another measure counts."""
+        outcomes = self.count(self.measures.of_stays(measure_id)) if measure_id else []
+        return [one.counted_on for one in outcomes if one.exclusion is None and one.counted_at < candidate.left_at]
 
     def _belongs(self, measure: StayMeasure, candidate: Candidate) -> bool:
         """Whether it is the measure's at all: class, disposition, diagnoses, and an age that is not known to differ."""
@@ -112,7 +125,7 @@ class Stays:
         match measure.numerator:
             case ByDeed() as rule:
                 span = self._until_other(rule, span_of(rule, candidate, rule.anchor), candidate)
-                done = by_deed(rule, span, candidate, self.history)
+                done = by_deed(rule, span, candidate, self.history, self.measures)
                 return span, done or self._attempted(rule, span, candidate)
             case ByReturn() as rule:
                 span = span_of(rule, candidate)
@@ -191,17 +204,10 @@ def _is_of_age(population: Population, candidate: Candidate) -> bool | None:
     return (population.min_age or 0) <= age and (population.max_age is None or age <= population.max_age)
 
 
-def _repeats(measure: StayMeasure, candidate: Candidate, before: date | None) -> str | None:
-    rule = next((rule for rule in measure.exclusions if isinstance(rule, Repeated)), None)
-    if rule is None or before is None or (candidate.left - before).days >= rule.days:
-        return None
-    return f"within-{rule.days}-days-of-another"
-
-
 def _closes_at(measure: StayMeasure, candidate: Candidate, span: Span | None) -> datetime:
     """The end of the last local day on which a deed, a return or another stay may still change the outcome."""
     days: Iterable[date] = [last_day_of(rule, candidate) for rule in measure.exclusions]
-    merging = candidate.after(measure.episode.gap_days) if measure.episode else candidate.left
+    merging = candidate.after(measure.episode.farthest) if measure.episode else candidate.left
     last = max([merging, *days, *([span.end] if span else [])])
     return end_of_day(last, candidate.zone)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from services.transitions.evidence import evidence_in
-from services.transitions.evidence_details import details_of
+from services.transitions.evidence_details import details_of, says_more_of_a_visit
 from services.transitions.protocols import Library
 from services.transitions.quality.measures import Measures
 from services.transitions.store import following
@@ -30,7 +30,8 @@ async def keep_deeds(tx: Transaction, measures: Measures, library: Library, even
 
 def measures_count(measures: Measures, fact: Fact) -> bool:
     """Whether some measure counts such a deed, or an attempt at it, or it takes one back."""
-    if fact.TYPE in measures.heard_always:
+    if fact.TYPE in measures.heard_always or says_more_of_a_visit(fact):
         return True
-    details = details_of(fact)
-    return any(rule.event == fact.TYPE and rule.says(details) for rule in measures.deeds)
+    asked = [rule for rule in measures.deeds if rule.event == fact.TYPE]
+    details = details_of(fact) if asked else {}
+    return any(rule.says(details) for rule in asked)

@@ -52,14 +52,6 @@ class Population(Part):
         return frozenset([*self.principal, *self.any, *named])
 
 
-class Episodes(Part):
-    """Stays of these classes that begin so few days after the last one's end are one, and its last discharge counts."""
-
-    classes: Classes
-    gap_days: Day
-    source: str
-
-
 class Window(Part):
     """Local days, counted from the anchor's own (day 0); or to so many business days after it."""
 
@@ -106,10 +98,13 @@ class PlannedReturn(Part):
 
 
 class Repeated(Part):
-    """Another one was counted within so many days before, the day of that one included."""
+    """Another one was counted within so many days before, the day of that one included; counted by another measure of
+    the family where one is named.
+    """
 
     when: Literal["repeated"]
     days: int = Field(ge=1, le=366)
+    measure: str | None = None
 
 
 class SameDayStay(Part):
@@ -155,6 +150,23 @@ class DeedRule(Part):
         return all(words & set(details.get(name, "").split(",")) for name, words in self.where.items())
 
 
+class Qualification(Part):
+    """What a visit must have been to count; one of these is enough. `providers` names sets of kinds of providers, by
+    the service and specialty that the source says; `principal` and `any` name value sets of its diagnoses.
+    """
+
+    providers: tuple[str, ...] = ()
+    principal: tuple[str, ...] = ()
+    any: tuple[str, ...] = ()
+    source: str
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if not (self.providers or self.principal or self.any):
+            raise ValueError("name a set of providers or of diagnoses")
+        return self
+
+
 class Attempts(Part):
     """So many separate attempts that reached nobody suffice where these measures are met."""
 
@@ -164,7 +176,7 @@ class Attempts(Part):
 
 class ByDeed(Window):
     """`after_anchor`: on the anchor's own day only what came later counts. `no_later_than`: on or before the day on
-    which that measure was met.
+    which that measure was met. `qualified`: what the visit must have been.
     """
 
     by: Literal["deed"]
@@ -173,6 +185,7 @@ class ByDeed(Window):
     evidence: tuple[DeedRule, ...] = Field(min_length=1)
     attempts: Attempts | None = None
     no_later_than: str | None = None
+    qualified: Qualification | None = None
 
     @property
     def names_others(self) -> frozenset[str]:

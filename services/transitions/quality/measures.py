@@ -13,10 +13,21 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
-from services.transitions.evidence_details import TAKEN_BACK_BY
+from services.transitions.evidence_details import SAID_OF_VISITS, TAKEN_BACK_BY
 from services.transitions.protocols import WrongProtocolError, read_conditions
-from services.transitions.quality.measure_parts import DeedRule, Episodes, Exclusion, Numerator, Population, Unmet
+from services.transitions.quality.measure_parts import (
+    ByDeed,
+    DeedRule,
+    Exclusion,
+    Numerator,
+    Population,
+    Qualification,
+    Repeated,
+    Unmet,
+)
+from services.transitions.quality.providers import ProviderSets, read_providers
 from services.transitions.referrals.states import Proof
+from services.transitions.returns_rules import EpisodeRule
 from services.transitions.task_rule import Part
 from shared.bounded_yaml import read_yaml
 from shared.events.followups import ContactAttempted
@@ -46,14 +57,25 @@ class StayMeasure(_Measure):
 
     counts: Literal["stays"]
     population: Population
-    episode: Episodes | None = None
+    episode: EpisodeRule | None = None
     exclusions: tuple[Exclusion, ...] = ()
     numerator: Numerator
 
     @property
     def names_others(self) -> frozenset[str]:
         """Other measures whose outcome this one looks at."""
-        return self.numerator.names_others | {e.measure for e in self.exclusions if isinstance(e, Unmet)}
+        named = {e.measure for e in self.exclusions if isinstance(e, Unmet | Repeated) and e.measure is not None}
+        return self.numerator.names_others | (named - {self.id})
+
+    @property
+    def qualified(self) -> Qualification | None:
+        return self.numerator.qualified if isinstance(self.numerator, ByDeed) else None
+
+    @property
+    def sets(self) -> frozenset[str]:
+        """The value sets of diagnoses that it names."""
+        asked = self.qualified
+        return self.population.sets | frozenset([*asked.principal, *asked.any] if asked else ())
 
 
 class ReferralMeasure(_Measure):
@@ -122,11 +144,13 @@ class Measures:
 
     by_id: Mapping[str, Measure]
     sets: Mapping[str, tuple[str, ...]]
+    providers: ProviderSets
 
     @cached_property
     def edition(self) -> str:
         """Names what is counted and how: another one means that everybody must be counted anew."""
-        said = [json.dumps(one.model_dump(), sort_keys=True, default=_in_order) for one in self.by_id.values()]
+        parts: tuple[Part, ...] = (*self.by_id.values(), self.providers)
+        said = [json.dumps(one.model_dump(), sort_keys=True, default=_in_order) for one in parts]
         return hashlib.sha256("\n".join([*sorted(said), str(sorted(self.sets.items()))]).encode()).hexdigest()[:16]
 
     @cached_property
@@ -137,8 +161,8 @@ class Measures:
 
     @cached_property
     def heard(self) -> frozenset[str]:
-        """The types of events that count, or that take back what does."""
-        return frozenset({rule.event for rule in self.deeds}) | self.heard_always
+        """The types of events that count, that say more of what does, or that take it back."""
+        return frozenset({rule.event for rule in self.deeds}) | self.heard_always | frozenset(SAID_OF_VISITS)
 
     @cached_property
     def heard_always(self) -> frozenset[str]:
@@ -172,7 +196,7 @@ def read_measures(folder: Path = SHIPPED, protocols: Path = PROTOCOLS) -> Measur
                     f"{path.name}: the measure {one.id} stands there twice, or in another file too"
                 )
             found[one.id] = one
-    measures = Measures(found, read_conditions(protocols))
+    measures = Measures(found, read_conditions(protocols), read_providers())
     for one in measures.stays:
         _names_what_there_is(one, measures)
     for one in measures.stays:
@@ -181,10 +205,14 @@ def read_measures(folder: Path = SHIPPED, protocols: Path = PROTOCOLS) -> Measur
 
 
 def _names_what_there_is(one: StayMeasure, measures: Measures) -> None:
-    strange = sorted(one.population.sets - measures.sets.keys())
+    strange = sorted(one.sets - measures.sets.keys())
+    if one.qualified:
+        strange += sorted(set(one.qualified.providers) - measures.providers.sets.keys())
     strange += sorted(one.names_others - {stay.id for stay in measures.stays})
     if strange:
-        raise WrongProtocolError(f"{one.id}: no value set or measure of stays is named {', '.join(strange)}")
+        raise WrongProtocolError(
+            f"{one.id}: no value set, kind of provider or measure of stays is named {', '.join(strange)}"
+        )
 
 
 def _looks_not_at_itself(one: StayMeasure, measures: Measures) -> None:

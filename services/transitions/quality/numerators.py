@@ -1,16 +1,20 @@
 """What counts as done: the first deed in the window, or a return. Pure."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from services.transitions.evidence import Evidence
+from services.transitions.evidence_details import DIAGNOSES, SAID_OF_VISITS
 from services.transitions.quality.exclusions import principal
-from services.transitions.quality.measure_parts import ByDeed, ByReturn
+from services.transitions.quality.measure_parts import ByDeed, ByReturn, Qualification
+from services.transitions.quality.measures import Measures
 from services.transitions.quality.outcome import Candidate, History, began, is_of
 from services.transitions.quality.windows import Span
 from services.transitions.readmission import PLANNED_INDICATOR, Stayed, readmission
 from shared.calendar import local_date
+from shared.events.encounters import Arrived
 from shared.events.followups import ContactAttempted
 
 
@@ -24,7 +28,7 @@ class Done:
     words: str
 
 
-def by_deed(rule: ByDeed, span: Span, candidate: Candidate, history: History) -> Done | None:
+def by_deed(rule: ByDeed, span: Span, candidate: Candidate, history: History, measures: Measures) -> Done | None:
     """The earliest deed in the window that the measure counts."""
     anchor = candidate.came_at if rule.anchor == "admission" else candidate.left_at
     start = candidate.came if rule.anchor == "admission" else candidate.left
@@ -32,10 +36,30 @@ def by_deed(rule: ByDeed, span: Span, candidate: Candidate, history: History) ->
         day = local_date(deed.at, candidate.zone)
         if not span.holds(day) or not _concerns(deed, candidate) or (rule.after_anchor and deed.at <= anchor):
             continue
-        if any(asked.event == deed.type and asked.says(deed.details) for asked in rule.evidence):
+        if not any(asked.event == deed.type and asked.says(deed.details) for asked in rule.evidence):
+            continue
+        if rule.qualified is None or is_qualified(rule.qualified, as_told_last(deed, history.deeds), measures):
             days = (day - start).days
             return Done(deed.at, deed.event_id, days, f"{_plain(deed.type)} on {day}, day {days}")
     return None
+
+
+def is_qualified(asked: Qualification, told: Mapping[str, str], measures: Measures) -> bool:
+    """Whether the visit was with such a provider, or for such a diagnosis; the one that is said first is principal."""
+    said = [told[name] for name in ("specialty", "service") if name in told]
+    if any(measures.providers.sets[name].hold_any(said) for name in asked.providers):
+        return True
+    codes = [code for code in told.get(DIAGNOSES, "").split(",") if code]
+    principal, anywhere = measures.codes(asked.principal), measures.codes(asked.any)
+    return any(code.startswith(principal) for code in codes[:1]) or any(code.startswith(anywhere) for code in codes)
+
+
+def as_told_last(deed: Evidence, known: Iterable[Evidence]) -> Mapping[str, str]:
+    """What is known of a visit by now: its diagnoses are mostly said after it was registered, and may be corrected."""
+    if deed.type != Arrived.TYPE:
+        return deed.details
+    told = [other for other in known if other.about == deed.about and other.type in (*SAID_OF_VISITS, Arrived.TYPE)]
+    return max((deed, *told), key=lambda one: one.said_order).details
 
 
 def attempts_within(span: Span, candidate: Candidate, history: History) -> list[Evidence]:

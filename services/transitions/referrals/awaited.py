@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from services.transitions.store.tasklists import DUE_TODAY, TasksWanted, View
+from services.transitions.store.tasklists import TasksWanted, View
 
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
@@ -16,9 +16,13 @@ SELECT t.id, t.due_at, t.rank, t.patient_id, t.facility, t.state, t.priority, t.
        t.body::text AS body
 FROM referral t WHERE {where} ORDER BY t.due_at, t.rank, t.id LIMIT {limit}
 """
+# A local day of any zone lies within two days of now: the range is walked, the day itself compared row by row.
+DUE_TODAY = """t.due_at > now() - interval '2 days' AND t.due_at < now() + interval '2 days'
+  AND (t.due_at AT TIME ZONE (t.body #>> '{facility,time_zone}'))::date
+    = (now() AT TIME ZONE (t.body #>> '{facility,time_zone}'))::date"""
 VIEWS: Mapping[View, str] = {
-    View.OVERDUE: "t.due_at < clock_timestamp()",
-    View.DUE_TODAY: DUE_TODAY.replace("k.due_at", "t.due_at"),
+    View.OVERDUE: "t.due_at < now()",
+    View.DUE_TODAY: DUE_TODAY,
     View.ESCALATED: "t.fired > 1",
     View.UNASSIGNED: "true",
     View.MY_ROLE: "true",

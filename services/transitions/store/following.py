@@ -86,15 +86,16 @@ WHERE k.transition_id = u.id AND k.priority <> u.priority AND k.status IN ('requ
 """
 SAVE_TASKS = """
 INSERT INTO task (id, transition_id, patient_id, facility, code, number, status, version, owner_role, owner, due_at,
-    fired, settled_by, settled_at, why, body, organisation, priority)
+    fired, settled_by, settled_at, why, body, organisation, priority, time_zone)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::text[], $8::int[],
     $9::text[], $10::text[], $11::timestamptz[], $12::smallint[], $13::text[], $14::timestamptz[], $15::text[],
-    $16::jsonb[], $17::text[], $18::smallint[])
+    $16::jsonb[], $17::text[], $18::smallint[], $19::text[])
 ON CONFLICT (id) DO UPDATE SET
     patient_id = excluded.patient_id, facility = excluded.facility, status = excluded.status,
     version = excluded.version, owner_role = excluded.owner_role, owner = excluded.owner, due_at = excluded.due_at,
     fired = excluded.fired, settled_by = excluded.settled_by, settled_at = excluded.settled_at, why = excluded.why,
-    body = excluded.body, organisation = excluded.organisation, priority = excluded.priority
+    body = excluded.body, organisation = excluded.organisation, priority = excluded.priority,
+    time_zone = excluded.time_zone
 """
 # A level that was told stays told: only what is still to come may move.
 SET_TIMERS = """
@@ -280,6 +281,7 @@ def _task_row(transition: Transition, o: Obligation) -> tuple[Any, ...]:
         *(task.status.value, task.version, task.owner_role, task.owner, task.due_at, o.fired),
         *(o.settled_by.value if o.settled_by else None, o.settled_at, o.why.value if o.why else None),
         *(task.model_dump_json(exclude_none=True).encode(), transition.pcp_organisation, priority_of(transition)),
+        transition.facility.time_zone,
     )
 
 

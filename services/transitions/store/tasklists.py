@@ -1,4 +1,7 @@
-"""SQL of the worklists: one statement a view, so that each walks the index that has its order; and of comments."""
+"""SQL of the worklists: one statement a view, so that each walks the index that has its order; and of comments.
+
+The time is `now()`, the statement's: the server may look it up in an index, which it may not with a clock that goes on.
+"""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -14,14 +17,30 @@ if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
 
 RUNS = "k.status IN ('requested', 'accepted')"
-TASKS = """
+# Each lane gives its first rows in the order of an index; the page is the first of all lanes, and only those are read.
+PAGE = """
+WITH RECURSIVE {lanes}
 SELECT k.id, k.due_at, k.priority, k.body::text AS body, t.body::text AS transition
-FROM task k JOIN transition t ON t.id = k.transition_id WHERE {where} ORDER BY k.due_at, k.priority, k.id LIMIT {limit}
+FROM (SELECT p.* FROM lane CROSS JOIN LATERAL (
+        SELECT k.id, k.transition_id, k.due_at, k.priority, k.body FROM task k WHERE {where}
+        ORDER BY k.due_at, k.priority, k.id LIMIT {limit}) p
+      ORDER BY p.due_at, p.priority, p.id LIMIT {limit}) k
+JOIN transition t ON t.id = k.transition_id ORDER BY k.due_at, k.priority, k.id
 """
-# A local day of any zone lies within two days of now: the range is walked, the day itself compared row by row.
-DUE_TODAY = """k.due_at > clock_timestamp() - interval '1 day' AND k.due_at < clock_timestamp() + interval '2 days'
-  AND (k.due_at AT TIME ZONE (t.body #>> '{facility,time_zone}'))::date
-    = (clock_timestamp() AT TIME ZONE (t.body #>> '{facility,time_zone}'))::date"""
+ONE_LANE = "lane AS (SELECT 1)"
+FACILITY_LANES = "lane AS (SELECT DISTINCT unnest({facilities}::text[]) AS facility)"
+IN_FACILITY = "k.facility = lane.facility"
+# The zones of running tasks, each with its own today: found step by step along the index, without reading the tasks.
+TODAY_LANES = f"""zone AS (
+  SELECT min(k.time_zone) AS name FROM task k WHERE {RUNS}
+  UNION ALL
+  SELECT (SELECT min(k.time_zone) FROM task k WHERE {RUNS} AND k.time_zone > zone.name) FROM zone WHERE name IS NOT NULL
+), lane AS (
+  SELECT name, date_trunc('day', now() AT TIME ZONE name) AT TIME ZONE name AS begins,
+    (date_trunc('day', now() AT TIME ZONE name) + interval '1 day') AT TIME ZONE name AS ends
+  FROM zone WHERE name IS NOT NULL
+)"""
+IN_TODAY = "k.time_zone = lane.name AND k.due_at >= lane.begins AND k.due_at < lane.ends"
 COMMENT = """
 INSERT INTO task_comment (id, task_id, transition_id, at, actor, text)
 SELECT $1, id, transition_id, $3, $4, $5 FROM task WHERE id = $2
@@ -46,8 +65,8 @@ class View(StrEnum):
 
 
 VIEWS: Mapping[View, str] = {
-    View.OVERDUE: "k.due_at < clock_timestamp()",
-    View.DUE_TODAY: DUE_TODAY,
+    View.OVERDUE: "k.due_at < now()",
+    View.DUE_TODAY: IN_TODAY,
     View.ESCALATED: "k.level > 0",
     View.UNASSIGNED: "k.owner IS NULL",
     View.HIGH_RISK: "k.priority = 1",
@@ -99,12 +118,17 @@ def statement(wanted: TasksWanted) -> tuple[str, list[Any]]:
         where.append(f"k.due_at < {put(wanted.due_before)}")
     if wanted.bound_to is not None:
         where.append(f"k.organisation = {put(wanted.bound_to)}")
-    if wanted.facilities:
-        where.append(f"k.facility = ANY ({put(list(wanted.facilities))}::text[])")
     if wanted.after is not None:
         at, priority, last = (put(part) for part in wanted.after)
         where.append(f"(k.due_at, k.priority, k.id) > ({at}, {priority}::int, {last})")
-    return TASKS.format(where=" AND ".join(where), limit=put(wanted.limit)), given
+    lanes = ONE_LANE
+    if wanted.view is View.DUE_TODAY:
+        lanes = TODAY_LANES
+        where += [f"k.facility = ANY ({put(list(wanted.facilities))}::text[])"] if wanted.facilities else []
+    elif wanted.facilities:
+        lanes = FACILITY_LANES.format(facilities=put(list(wanted.facilities)))
+        where.append(IN_FACILITY)
+    return PAGE.format(lanes=lanes, where=" AND ".join(where), limit=put(wanted.limit)), given
 
 
 async def tasks(connection: "Connection", wanted: TasksWanted) -> list[tuple[Task, Transition]]:

@@ -24,7 +24,9 @@ def siu(
     schedule = f"SCH|P1|{filler}|||||FOLLOWUP^Follow-up visit|OFFICE^Office visit|30|min|^^30^{starts}"
     schedule += "|" * 14 + status + ("|" + more["order"] if "order" in more else "")
     place = "AIL|1||CLINIC^1^^GENHOSP"
-    return message(f"SIU^{trigger}", sent, schedule, "AIS|1||CARD^Cardiology", place, control_id=more.get("control_id"))
+    others = [more[name] for name in ("visit", "diagnosis", "staff") if name in more]
+    service = "AIS|1||CARD^Cardiology"
+    return message(f"SIU^{trigger}", sent, schedule, *others, service, place, control_id=more.get("control_id"))
 
 
 def oru(sent: str, *results: str, order: str = "P9^ACME|F9^LAB") -> bytes:

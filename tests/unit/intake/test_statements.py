@@ -53,6 +53,16 @@ def test_an_appointment_keeps_its_id_and_says_where_when_and_for_which_order() -
     assert later.order == fact.order
 
 
+def test_an_appointment_says_for_what_it_is_and_with_what_kind_of_provider() -> None:
+    staff = "AIP|1||77^Freud^Anna|103TC0700X^Psychologist^NUCC"
+    (by_staff,) = told(siu("S12", T1, diagnosis="DG1|1||F33.1^Depression^I10|||F", staff=staff))
+    (by_visit,) = told(siu("S12", T1, visit="PV1|1|O||||||||PSY", staff=staff))
+    first: Any = by_staff
+    other: Any = by_visit
+    assert (first.specialty, [one.code for one in first.diagnoses]) == ("103TC0700X", ["F33.1"])
+    assert (other.specialty, other.diagnoses) == ("PSY", ())
+
+
 def test_any_order_of_an_appointments_messages_ends_in_the_same() -> None:
     messages = [siu("S12", T1), siu("S13", T2, "20260312090000"), siu("S15", T3), siu("S14", T2, status="Confirmed")]
     ends = set()

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID, uuid4
@@ -20,7 +20,7 @@ from services.transitions.quality.outcome import Told as LevelTold
 from services.transitions.referrals.referral import Deed, Terms, begin
 from services.transitions.referrals.states import Kind
 from shared.events import AnyEvent
-from shared.events.people import EncounterClass
+from shared.events.people import Diagnosis, EncounterClass
 from tests.unit.transitions import stays
 from tests.unit.transitions.stays import CHICAGO, StayTold, Ward, at
 from tests.unit.transitions.worked import LINE, STAY, Told
@@ -66,6 +66,7 @@ class Book(Told):
     stays_told: list[StayTold] = field(default_factory=list)
     fired_at: dict[Timer, datetime] = field(default_factory=dict)
     referral: list[Deed] = field(default_factory=list)
+    visit: StayTold | None = None
 
     @classmethod
     def opened(cls, said: str = "") -> "Book":
@@ -87,6 +88,8 @@ class Book(Told):
             self.ward.hear(stays.updated(told, when))
         elif found := re.fullmatch(r"notice of (admission|discharge) delivered(?: to (.*))?", words):
             self._notice(when, found[1], found[2] or "pcp")
+        elif self._visit(when, words):
+            return
         elif found := re.fullmatch(r"medications reconciled by (.*)", words):
             self.ward.hear(stays.reconciled(when, by_role=found[1]))
         else:
@@ -98,6 +101,28 @@ class Book(Told):
         self.stay.state["patient"] = patient
         self.stays_told.append(self.stay)
         self.ward.hear(self.stay.admit(when))
+
+    def _visit(self, when: str, words: str) -> bool:
+        """Whether the words tell of a visit that says what it was for, or with whom."""
+        if words == "registered as an outpatient":
+            self.visit = StayTold(encounter_class=EncounterClass.AMBULATORY)
+            self.ward.hear(self.visit.arrive(when))
+        elif found := re.fullmatch(r"the outpatient was seen (for|by) (.*)", words):
+            self._seen(when, found[1], found[2])
+        elif found := re.fullmatch(r"visit to (.*)", words):
+            self.ward.hear(stays.attended(when, service=found[1]))
+        elif found := re.fullmatch(r"visit for (.*)", words):
+            self.ward.hear(stays.attended(when, diagnoses=(Diagnosis(code=found[1]),)))
+        else:
+            return False
+        return True
+
+    def _seen(self, when: str, why: str, said: str) -> None:
+        """What the last registration was for, or with whom: said, or corrected, afterwards."""
+        assert self.visit is not None
+        name, value = ("diagnoses", (Diagnosis(code=said),)) if why == "for" else ("hospital_service", said)
+        told = self.visit.correct(when, **{name: value})
+        self.ward.hear(replace(told, fact=told.fact.model_copy(update={"changed": (name,)})))
 
     def _notice(self, when: str, of: str, basis: str) -> None:
         told = self.discharge if of == "discharge" else stays.StayTold(id=self.stay.id).admit(when)

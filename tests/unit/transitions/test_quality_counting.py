@@ -12,13 +12,15 @@ from services.transitions.quality.measures import SHIPPED, read_measures
 from services.transitions.quality.report import measure_report
 from services.transitions.quality.sheet import patients_sheet
 from shared.events.followups import AppointmentAttended, AppointmentNoShow
-from shared.events.people import Disposition, EncounterClass, Identifier
+from shared.events.people import Diagnosis, Disposition, EncounterClass, Identifier
 from tests.unit.transitions import stays
 from tests.unit.transitions.counted import MEASURES, Book, days_after
 from tests.unit.transitions.stays import NEW_YORK, StayTold, at, follow_up
 
 IN_BED = "class=IMP; born=1950-02-14"
 CAME, LEFT = "2026-03-02 10:00-06:00", "2026-03-06 15:00-06:00"
+# What counts as the follow-up where a measure asks with whom, or for what.
+SEEN = {"FUH": "visit to Psychiatry", "FUM": "visit for F20.0", "FUA": "visit for F10.1"}
 MUCH_LATER = "2027-06-01 00:00-05:00"
 
 
@@ -53,7 +55,7 @@ def test_the_last_day_counts_to_its_end_and_the_next_not_at_all(
 ) -> None:
     for when, became in ((last, "met"), (too_late, "missed")):
         book = home(said)
-        book.tell(when, "visit attended")
+        book.tell(when, SEEN.get(measure[:3], "visit attended"))
         assert became in ends_as(book, measure), when
 
 
@@ -308,9 +310,92 @@ def test_days_are_those_of_the_facility() -> None:
     book = Book.opened("class=IMP; diagnoses=F20.0; born=1990-02-14")
     book.stay.facility = NEW_YORK
     book.tell("2026-03-06 15:00-05:00", "discharged home")
-    book.tell("2026-03-13 23:30-05:00", "visit attended")
+    book.tell("2026-03-13 23:30-05:00", "visit to Psychiatry")
     assert "missed" in ends_as(book, "FUH-7")
     assert "met" in ends_as(book, "FUH-30")
+
+
+MENTAL, SUBSTANCE = ("class=EMER; diagnoses=F20.0; born=1990-02-14", "class=EMER; diagnoses=F10.1; born=1990-02-14")
+DAY_3 = "2026-03-09 10:00-05:00"
+
+
+@pytest.mark.parametrize(
+    ("measure", "said", "visit", "became"),
+    [
+        ("FUH-7", "class=IMP; diagnoses=F20.0", "visit attended", "missed"),
+        ("FUH-7", "class=IMP; diagnoses=F20.0", "visit to Cardiology", "missed"),
+        ("FUH-7", "class=IMP; diagnoses=F20.0", "visit to 103TC0700X", "met"),
+        ("FUH-7", "class=IMP; diagnoses=F20.0", "visit to 363LP0808X", "met"),
+        ("FUH-7", "class=IMP; diagnoses=F20.0", "visit to 363L00000X", "missed"),
+        ("FUH-7", "class=IMP; diagnoses=F20.0", "visit to psy", "met"),
+        ("FUH-7", "class=IMP; diagnoses=F20.0", "visit to Community Mental Health Center", "met"),
+        ("FUH-7", "class=IMP; diagnoses=F20.0", "visit for F20.0", "missed"),
+        ("FUM-7", MENTAL, "visit attended", "missed"),
+        ("FUM-7", MENTAL, "visit for F33.1", "met"),
+        ("FUM-7", MENTAL, "visit for X71.0", "met"),
+        ("FUM-7", MENTAL, "visit for I10", "missed"),
+        ("FUM-7", MENTAL, "visit to Psychiatry", "missed"),
+        ("FUA-7", SUBSTANCE, "visit attended", "missed"),
+        ("FUA-7", SUBSTANCE, "visit for T40.1X1A", "met"),
+        ("FUA-7", SUBSTANCE, "visit for F17.2", "missed"),
+        ("FUA-7", SUBSTANCE, "visit to Psychiatry", "met"),
+    ],
+)
+def test_a_follow_up_counts_by_whom_it_was_with_or_what_it_was_for(
+    measure: str, said: str, visit: str, became: str
+) -> None:
+    book = home(f"{said}; born=1990-02-14" if "born" not in said else said)
+    book.tell(DAY_3, visit)
+    assert became in ends_as(book, measure)
+
+
+def test_only_the_principal_diagnosis_makes_a_visit_one_for_mental_illness() -> None:
+    for codes, became in ((("I10", "F33.1"), "missed"), (("F33.1", "I10"), "met")):
+        book = home(MENTAL)
+        book.ward.hear(stays.attended(DAY_3, diagnoses=tuple(Diagnosis(code=code) for code in codes)))
+        assert became in ends_as(book, "FUM-7"), codes
+    book = home(MENTAL)
+    ranked = (Diagnosis(code="I10", rank=2), Diagnosis(code="F33.1", rank=1))
+    book.ward.hear(stays.attended(DAY_3, diagnoses=ranked))
+    assert "met" in ends_as(book, "FUM-7")
+
+
+def test_what_an_outpatient_was_seen_for_is_said_later_and_may_be_corrected() -> None:
+    book = home(MENTAL)
+    book.tell(DAY_3, "registered as an outpatient")
+    assert "missed" in ends_as(book, "FUM-7")
+    book.tell("2026-03-20 10:00-05:00", "the outpatient was seen for F33.1")  # said late, of a visit in time
+    assert ends_as(book, "FUM-7") >= {"met", "day 3"}
+    book.tell("2026-03-21 10:00-05:00", "the outpatient was seen for I10")
+    assert "missed" in ends_as(book, "FUM-7")
+
+
+def test_tcm_is_counted_once_in_thirty_days() -> None:
+    every = ("TCM-CONTACT", "TCM-VISIT-7", "TCM-VISIT-14", "TCM-MEDREC")
+    for again, left, second in (
+        ("2026-03-25 10:00-05:00", "2026-04-04 10:00-05:00", "within-30-days-of-another"),  # day 29
+        ("2026-03-25 10:00-05:00", "2026-04-05 10:00-05:00", "met"),  # the 30 days that began on 6 March are over
+    ):
+        book = home()
+        book.tell(DAY_3, "contact made")
+        book.tell("2026-03-12 10:00-05:00", "medications reconciled by pharmacist")
+        book.tell("2026-03-12 11:00-05:00", "visit attended")
+        book.tell(again, "admitted again")
+        book.tell(left, "discharged home")
+        for day, words in ((1, "contact made"), (3, "medications reconciled by pharmacist"), (4, "visit attended")):
+            book.tell(days_after(left, day), words)
+        for measure in every:
+            assert "met" in ends_as(book, measure), measure
+            assert second in ends_as(book, measure, "second"), (left, measure)
+
+
+def test_tcm_begins_anew_where_the_patient_is_back_before_the_visit_is_due() -> None:
+    book = home()
+    book.tell("2026-03-20 10:00-05:00", "admitted again")  # day 14
+    book.tell("2026-03-24 10:00-05:00", "discharged home")
+    for measure in ("TCM-CONTACT", "TCM-VISIT-7", "TCM-VISIT-14"):
+        assert "admitted-again" in ends_as(book, measure), measure
+        assert "missed" in ends_as(book, measure, "second"), measure
 
 
 def test_a_visit_taken_back_and_a_deed_for_another_stay_count_for_nothing() -> None:
