@@ -18,7 +18,7 @@ from shared.retention import Forgetting
 
 SERVICE = "careplan"
 # Small batches begin no closer together: a plan is read by people, minutes later.
-GATHER_S = 0.2
+GATHER_S = 0.4
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,13 +95,18 @@ class Catalogue:
     def __init__(self, templates: list[Template]) -> None:
         self._plans = sorted((t for t in templates if not t.adds), key=lambda t: (-t.rank, t.name))
         self._additions = sorted((t for t in templates if t.adds), key=lambda t: (-t.rank, t.name))
+        self._frames: dict[tuple[str, ...], Frame] = {}
         if not any(t.applies == Applies() for t in self._plans):
             raise CatalogueError("no plan template fits everyone: one must have an empty `applies`")
 
     def choose(self, transition: Transition) -> Frame:
         plan = next(t for t in self._plans if t.applies.fits(transition))
         additions = [] if plan.alone else [t for t in self._additions if t.applies.fits(transition)]
-        return _frame([plan, *additions])
+        chosen = [plan, *additions]
+        names = tuple(template.name for template in chosen)
+        if names not in self._frames:
+            self._frames[names] = _frame(chosen)
+        return self._frames[names]
 
 
 def read_catalogue(folder: Path) -> Catalogue:

@@ -65,7 +65,15 @@ class KnownTask(Part):
 
     @classmethod
     def of(cls, task: Task) -> "KnownTask":
-        return cls.model_validate(task.model_dump(include=set(cls.model_fields)))
+        return cls(
+            id=task.id,
+            version=task.version,
+            code=task.code,
+            title=task.title,
+            status=task.status,
+            owner_role=task.owner_role,
+            owner=task.owner,
+        )
 
 
 class Additions(Part):

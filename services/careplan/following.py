@@ -1,7 +1,6 @@
 """Hears care.transitions.v1: keeps the courses of a batch's patients, tells the versions of plans that follow."""
 
 from collections.abc import Sequence
-from itertools import groupby
 
 from services.careplan import store
 from services.careplan.catalogue import Catalogue
@@ -10,6 +9,7 @@ from services.careplan.plan import follow
 from services.careplan.store import KeptVersion
 from shared.events import AnyEvent
 from shared.events.transitions import ReadmissionWithdrawn, TaskFact, TransitionFact, TransitionsPatientMerged
+from shared.kafka import staged
 from shared.postgres import Transaction
 
 SYSTEM = "careplan"
@@ -22,12 +22,10 @@ class Following:
         self._catalogue = catalogue
 
     async def __call__(self, tx: Transaction, events: Sequence[AnyEvent]) -> None:
-        for merges, run in groupby(events, key=lambda e: isinstance(e.fact, TransitionsPatientMerged)):
-            if merges:
-                for event in run:
-                    await merge_patients(tx, event)
-            else:
-                await follow_transitions(tx, [e for e in run if not e.snapshot], self._catalogue)
+        for stage in staged(events, TransitionsPatientMerged):
+            if stage.merges:
+                await merge_patients(tx, stage.merges)
+            await follow_transitions(tx, [e for e in stage.others if not e.snapshot], self._catalogue)
 
 
 async def follow_transitions(tx: Transaction, events: Sequence[AnyEvent], catalogue: Catalogue) -> None:

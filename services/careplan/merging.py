@@ -1,26 +1,29 @@
 """Two patients are one: their plans stand under the survivor, on the word of transitions."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from services.careplan import store
-from shared.events import AnyEvent, Draft, uuid7
+from shared.events import AnyEvent, Draft, Event, uuid7
 from shared.events.plans import PlansPatientMerged
 from shared.events.transitions import TransitionsPatientMerged
 from shared.postgres import Transaction
 
 
-async def merge_patients(tx: Transaction, event: AnyEvent) -> None:
-    """Both copies re-key; the retired key's copy, which comes first, also says so to those who hear plans."""
-    fact = event.fact
-    assert isinstance(fact, TransitionsPatientMerged)  # noqa: S101  (following.py sends nothing else here)
-    survivor = (await tx.lock([fact.retired, fact.survivor]))[fact.survivor]
-    await store.rekey(tx.connection, fact.retired, survivor)
-    await tx.alias(fact.retired, survivor)
-    if event.subject == fact.retired:
-        await tx.publish(_said_on_both_keys(event, fact.retired, fact.survivor))
+async def merge_patients(tx: Transaction, events: Sequence[Event[TransitionsPatientMerged]]) -> None:
+    """Of merges that no patient stands in two of. Both copies re-key; the retired key's copy, which comes first, also
+    says so to those who hear plans.
+    """
+    who = await tx.lock({patient for event in events for patient in event.fact.concerns()})
+    merged = {event.fact.retired: who[event.fact.survivor] for event in events}
+    await store.rekey(tx.connection, merged)
+    await tx.aliases(merged)
+    told = (_said_on_both_keys(event, event.fact.survivor) for event in events if event.subject == event.fact.retired)
+    await tx.publish([draft for drafts in told for draft in drafts])
 
 
-def _said_on_both_keys(event: AnyEvent, retired: str, survivor: str) -> list[Draft]:
+def _said_on_both_keys(event: AnyEvent, survivor: str) -> list[Draft]:
+    retired = event.subject
     fact = PlansPatientMerged(retired=retired, survivor=survivor)
     first = Draft(
         fact=fact,

@@ -102,25 +102,30 @@ def _hear(courses: Courses, event: AnyEvent, catalogue: Catalogue, survivors: Su
     else:
         course = _with_transition(before, transition, fact, catalogue)
         reason = fact.reason or _reason(course)
-    patient = course.transition.patient.id
-    others = [c for k, c in courses.items() if k != transition.id and c.transition.patient.id == patient]
     if before.frame is None and course.frame is not None:
-        superseded = [c for c in others if c.is_held and not c.superseded_by and c.frame]
+        superseded = [c for c in _others(courses, course) if c.is_held and not c.superseded_by and c.frame]
         course = _changed(course, replaces=_latest(superseded))
         yield from ((_changed(c, superseded_by=transition.id), "superseded at the next discharge") for c in superseded)
     revoked = course.transition.status is TransitionStatus.REVOKED
     # A stay that moved to another patient is told on both patients' streams, in any order: the later version holds.
     if isinstance(fact, ReadmissionDetected) and not revoked and transition.version >= before.transition.version:
-        held = [c for c in others if _is_suspended_by(c, fact)]
+        held = [c for c in _others(courses, course) if _is_suspended_by(c, fact)]
         yield from ((_changed(c, held_by=transition.id), "readmission") for c in held)
         course = _changed(course, held_by=transition.id) if _is_suspended_by(course, fact) else course
     if isinstance(fact, ReadmissionWithdrawn) and transition.version >= before.transition.version:
         held = [c for c in courses.values() if c.held_by == transition.id and _is_earlier(c, fact)]
         yield from ((_no_longer_superseded(_changed(c, held_by=None)), "readmission withdrawn") for c in held)
     if revoked:
-        yield from ((_released(c), "readmission revoked") for c in others if _is_bound_by(c, transition.id))
+        bound = [c for c in _others(courses, course) if _is_bound_by(c, transition.id)]
+        yield from ((_released(c), "readmission revoked") for c in bound)
     if course != courses.get(transition.id):
         yield course, reason
+
+
+def _others(courses: Courses, course: Course) -> list[Course]:
+    """The same patient's other courses. Asked for where they matter only: a batch has many patients."""
+    key, patient = course.transition.id, course.transition.patient.id
+    return [c for k, c in courses.items() if k != key and c.transition.patient.id == patient]
 
 
 def _of_survivor(transition: Transition, survivors: Survivors) -> Transition:

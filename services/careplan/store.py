@@ -12,7 +12,7 @@ from shared.events.plans import CarePlan
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
 
-COURSES = "SELECT body FROM course WHERE transition_id = ANY($1) OR (live AND patient_id = ANY($2))"
+COURSES = "SELECT body::text AS body FROM course WHERE transition_id = ANY($1) OR (live AND patient_id = ANY($2))"
 COURSE_OF_PLAN = "SELECT body FROM course WHERE plan_id = $1"
 PATIENT_OF_PLAN = "SELECT patient_id FROM course WHERE plan_id = $1"
 SAVE = """
@@ -31,14 +31,19 @@ INSERT INTO plan_version (plan_id, version, patient_id, status, reason, actor, e
 SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::jsonb[])
 """
 # Ids inside the bodies change too: a plan told again must not bring the retired patient back.
-REKEY_COURSES = """
-UPDATE course SET patient_id = $2, body = CASE WHEN body->'plan' IS NULL OR body->'plan' = 'null'
-    THEN jsonb_set(body, '{transition,patient,id}', to_jsonb($2::text))
-    ELSE jsonb_set(jsonb_set(body, '{transition,patient,id}', to_jsonb($2::text)), '{plan,patient,id}',
-                   to_jsonb($2::text)) END
-WHERE patient_id = $1
+REKEY = """
+WITH merged AS (SELECT * FROM unnest($1::text[], $2::text[]) AS m (retired, survivor)),
+courses AS (
+    UPDATE course c SET patient_id = m.survivor,
+        body = CASE WHEN body->'plan' IS NULL OR body->'plan' = 'null'
+               THEN jsonb_set(body, '{transition,patient,id}', to_jsonb(m.survivor))
+               ELSE jsonb_set(jsonb_set(body, '{transition,patient,id}', to_jsonb(m.survivor)), '{plan,patient,id}',
+                              to_jsonb(m.survivor)) END
+    FROM merged m WHERE c.patient_id = m.retired
+),
+versions AS (UPDATE plan_version v SET patient_id = m.survivor FROM merged m WHERE v.patient_id = m.retired)
+SELECT
 """
-REKEY_VERSIONS = "UPDATE plan_version SET patient_id = $2 WHERE patient_id = $1"
 PAGE = """
 SELECT body->'plan' AS plan, changed_at, plan_id FROM course
 WHERE plan_id IS NOT NULL
@@ -87,7 +92,7 @@ class PlanFilter:
 async def courses(connection: "Connection", transitions: Iterable[UUID], patients: Iterable[str]) -> dict[UUID, Course]:
     """The courses of these transitions, and all of these patients' that may still change."""
     rows = await connection.fetch(COURSES, list(transitions), list(patients))
-    found = [Course.model_validate(row["body"]) for row in rows]
+    found = [Course.model_validate_json(row["body"]) for row in rows]
     return {course.transition.id: course for course in found}
 
 
@@ -138,10 +143,9 @@ async def keep(connection: "Connection", versions: Sequence[KeptVersion]) -> Non
         await connection.execute(KEEP, *(list(column) for column in zip(*rows, strict=True)))
 
 
-async def rekey(connection: "Connection", retired: str, survivor: str) -> None:
-    """Everything of the retired patient is the survivor's from now on. Safe to repeat."""
-    await connection.execute(REKEY_COURSES, retired, survivor)
-    await connection.execute(REKEY_VERSIONS, retired, survivor)
+async def rekey(connection: "Connection", merged: Mapping[str, str]) -> None:
+    """Everything of retired patients (keys) is the survivors' (values) from now on. Safe to repeat."""
+    await connection.execute(REKEY, list(merged), list(merged.values()))
 
 
 async def page(connection: "Connection", wanted: PlanFilter) -> list[Mapping[str, Any]]:

@@ -44,7 +44,7 @@ from shared.retention import Forgetting
 
 SERVICE = "dashboard"
 # Small batches begin no closer together: a page is told of changes no more often anyway.
-GATHER_S = 0.25
+GATHER_S = 0.4
 PAGES = (
     *(board, work, transition, risk, requesting, referrals, monitoring, notices, quality),
     *(feeds, connect, files, pipeline, deliveries, messages, held, identity),

@@ -24,8 +24,8 @@ from shared.retention import Forgetting
 
 SERVICE = "notifications"
 # Small batches begin no closer together, and neither do waves of what became of the notices.
-GATHER_S = 0.03
-WAVE_EVERY_S = 0.05
+GATHER_S = 0.08
+WAVE_EVERY_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,8 @@ class Pace:
     in_flight: int = 512
     lease: timedelta = timedelta(seconds=60)
     poll_seconds: float = 0.5
-    gather_seconds: float = 0.03
-    claim_seconds: float = 0.01
+    gather_seconds: float = 0.1
+    claim_seconds: float = 0.03
     sweep_seconds: float = 5.0
     settle_seconds: float = 3.0
     away_seconds: float = 0.5

@@ -1,24 +1,23 @@
 """Two records are one person (A40): every row of the retired patient goes to the survivor, and both keys are told."""
 
+from collections.abc import Sequence
+
 from services.notifications.store import queueing as store
-from shared.events import AnyEvent, Draft
+from shared.events import AnyEvent, Draft, Event
 from shared.events.encounters import PatientMerged
 from shared.events.notifications import NotificationsPatientMerged
 from shared.postgres import Transaction
 
 
-def is_merge(event: AnyEvent) -> bool:
-    return isinstance(event.fact, PatientMerged)
-
-
-async def merge_patient(tx: Transaction, event: AnyEvent) -> None:
-    """On the retired key's copy: re-key and say so on both keys. On the survivor's copy: the same, silently."""
-    fact = event.fact
-    assert isinstance(fact, PatientMerged)  # noqa: S101  (`is_merge` was asked)
-    await store.rekey(tx.connection, fact.retired, fact.survivor)
-    await tx.alias(fact.retired, fact.survivor)
-    if event.subject == fact.retired:
-        await tx.publish(merged_said(event, fact))
+async def merge_patients(tx: Transaction, events: Sequence[Event[PatientMerged]]) -> None:
+    """Of merges that no patient stands in two of. On the retired key's copy: re-key and say so on both keys. On the
+    survivor's copy: the same, silently.
+    """
+    merged = {event.fact.retired: event.fact.survivor for event in events}
+    await store.rekey(tx.connection, merged)
+    await tx.aliases(merged)
+    told = (merged_said(event, event.fact) for event in events if event.subject == event.fact.retired)
+    await tx.publish([draft for drafts in told for draft in drafts])
 
 
 def merged_said(event: AnyEvent, fact: PatientMerged) -> list[Draft]:

@@ -138,12 +138,14 @@ class _Saying:
             yield self._draft(NotificationSuppressed, self._suppressed(suppressed), suppressed.reason.value)
 
     def _of_planned(self, one: Planned) -> Iterator[Draft]:
-        yield self._draft(NotificationQueued, self._delivery(one, "queued", 1))
+        """What ends in the transaction that queues it is told by its end alone: nobody could ever see it queued."""
         if one.reason:
             yield self._draft(NotificationFailed, self._delivery(one, "failed", 2), one.reason)
         elif one.endpoint.channel is Channel.KAFKA:
             yield self._to_topic(one)
             yield self._draft(NotificationDelivered, self._delivery(one, "delivered", 2))
+        else:
+            yield self._draft(NotificationQueued, self._delivery(one, "queued", 1))
 
     def _to_topic(self, one: Planned) -> Draft:
         """The recipient's own topic: said in the transaction that closes the delivery, so never twice nor lost."""

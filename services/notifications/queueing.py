@@ -8,12 +8,14 @@ from services.notifications.announcing import LATE_AFTER, announcement_of
 from services.notifications.coordination import BY_CHOICE, TAKES_BACK
 from services.notifications.directory import Directory
 from services.notifications.history import History
-from services.notifications.merging import is_merge, merge_patient
+from services.notifications.merging import merge_patients
 from services.notifications.planning import Decision, decide
 from services.notifications.queued import events_of, rows_of
 from services.notifications.store import directory as directory_store
 from services.notifications.store import queueing as store
 from shared.events import AnyEvent
+from shared.events.encounters import PatientMerged
+from shared.kafka import staged
 from shared.metrics import SUPPRESSED
 from shared.postgres import Transaction
 
@@ -30,16 +32,11 @@ class Queueing:
         self._late_after = late_after
 
     async def hear(self, tx: Transaction, events: Sequence[AnyEvent]) -> None:
-        """A batch in order; a merge splits it, since what follows must find the rows under the survivor."""
-        run: list[AnyEvent] = []
-        for event in events:
-            if is_merge(event):
-                await self._queue(tx, run)
-                await merge_patient(tx, event)
-                run = []
-            else:
-                run.append(event)
-        await self._queue(tx, run)
+        """A batch in order; what follows a merge of the same patients must find their rows under the survivor."""
+        for stage in staged(events, PatientMerged):
+            if stage.merges:
+                await merge_patients(tx, stage.merges)
+            await self._queue(tx, stage.others)
 
     async def _queue(self, tx: Transaction, events: Sequence[AnyEvent]) -> None:
         events = await _wanted(tx, events)

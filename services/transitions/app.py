@@ -38,7 +38,7 @@ from shared.retention import Forgetting
 
 SERVICE = "transitions"
 # Small batches begin no closer together: deadlines are in hours, and nobody who must be told waits for this.
-GATHER_S = 0.1
+GATHER_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)

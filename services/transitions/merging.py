@@ -1,5 +1,6 @@
 """Two records are one person: everything of the retired patient is the survivor's."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from services.transitions.announcement import Cause
@@ -10,26 +11,28 @@ from services.transitions.referrals import store as referrals
 from services.transitions.store import following
 from services.transitions.task import Why
 from services.transitions.transition import hear_patient
-from shared.events import AnyEvent, Draft, uuid7
+from shared.events import AnyEvent, Draft, Event, uuid7
 from shared.events.encounters import PatientMerged
 from shared.events.transitions import TransitionsPatientMerged
 from shared.postgres import Transaction
 
 
-async def take_over(tx: Transaction, library: Library, event: AnyEvent, merged: PatientMerged) -> None:
-    """Re-keys rows and records the alias. The retired key's copy says it on both keys; the survivor's copy, which
-    comes after, finds nothing left to do but what arrived meanwhile. Stays that now are one person's may be
-    readmissions of each other, so the survivor's case is settled anew.
+async def take_over(tx: Transaction, library: Library, events: Sequence[Event[PatientMerged]]) -> None:
+    """Re-keys rows and records the aliases, of merges that no patient stands in two of. The retired key's copy says it
+    on both keys; the survivor's copy, which comes after, finds nothing left to do but what arrived meanwhile. Stays
+    that now are one person's may be readmissions of each other, so the survivor's case is settled anew.
     """
-    survivor = (await tx.lock([merged.retired, merged.survivor])).get(merged.survivor, merged.survivor)
-    await tx.alias(merged.retired, survivor)
-    await following.rekey(tx.connection, merged.retired, survivor)
-    await monitoring.rekey(tx.connection, merged.retired, survivor)
-    await referrals.rekey(tx.connection, merged.retired, survivor)
-    cases = await Cases.load(tx, library, [survivor], since=event.time)
-    cases.put(hear_patient(cases.of(survivor), merged.patient), Cause.of(event), Why.PATIENT_MERGED)
-    if event.subject == merged.retired:
-        cases.drafts[:0] = _said(event, merged.retired, survivor)
+    who = await tx.lock({patient for event in events for patient in event.fact.concerns()})
+    merged = {event.fact.retired: who[event.fact.survivor] for event in events}
+    await tx.aliases(merged)
+    for store in (following, monitoring, referrals):
+        await store.rekey(tx.connection, merged)
+    cases = await Cases.load(tx, library, set(merged.values()), since=min(event.time for event in events))
+    for event in events:
+        retired, survivor = event.fact.retired, merged[event.fact.retired]
+        if event.subject == retired:
+            cases.drafts.extend(_said(event, retired, survivor))
+        cases.put(hear_patient(cases.of(survivor), event.fact.patient), Cause.of(event), Why.PATIENT_MERGED)
     await cases.save(tx)
 
 

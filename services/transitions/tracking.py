@@ -10,25 +10,20 @@ from services.transitions.cases import Cases
 from services.transitions.evidence import evidence_in
 from services.transitions.merging import take_over
 from services.transitions.protocols import Library
-from services.transitions.stages import staged
 from services.transitions.transition import hear, hear_patient
 from shared.events import AnyEvent, Event, Topic
 from shared.events.encounters import EncounterFact, PatientMerged, PatientUnmerged, PatientUpdated
+from shared.kafka import staged
 from shared.postgres import Transaction
 
 
 async def track_encounters(tx: Transaction, library: Library, events: Sequence[AnyEvent]) -> None:
     """Takes a batch of encounter events into effect; the batch is in order per patient and its patients are locked."""
-    for stage in staged([event for event in events if not event.snapshot]):
-        for event in stage.merges:
-            await _merge(tx, library, event)
+    for stage in staged([event for event in events if not event.snapshot], PatientMerged):
+        if stage.merges:
+            await take_over(tx, library, stage.merges)
         if stage.others:
             await _track(tx, library, stage.others)
-
-
-async def _merge(tx: Transaction, library: Library, event: AnyEvent) -> None:
-    if isinstance(event.fact, PatientMerged):
-        await take_over(tx, library, event, event.fact)
 
 
 async def _track(tx: Transaction, library: Library, events: Sequence[AnyEvent]) -> None:

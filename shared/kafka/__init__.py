@@ -4,5 +4,6 @@ from shared.kafka.applying import Handler
 from shared.kafka.consumer import Consumer
 from shared.kafka.relay import Relay
 from shared.kafka.settings import KafkaSettings
+from shared.kafka.stages import staged
 
-__all__ = ["Consumer", "Handler", "KafkaSettings", "Relay"]
+__all__ = ["Consumer", "Handler", "KafkaSettings", "Relay", "staged"]

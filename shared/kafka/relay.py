@@ -35,14 +35,19 @@ from shared.telemetry import describe_error, log
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
 
-WAVE = 2_000
+# A request is copied whole some seven times on its way to the socket: beyond half a megabyte that costs more a row than
+# another wave does.
+WAVE = 500
 # Below the 1 MB that brokers take by default.
 BATCH_BYTES = 900_000
 # A transaction of this process wakes the relay; only what another process said is found by looking.
 POLL_S = 1.0
 # Waves begin no closer together than this, unless told otherwise: one for each small transaction would take more of the
-# service's time than the transactions do, and an event waits here for so long at most.
-WAVE_EVERY_S = 0.05
+# service's time than the transactions do, and each wakes every reader of its topics.
+WAVE_EVERY_S = 0.1
+# Nor closer than this many times what a wave took: where processors are short, fewer waves carry more.
+REST = 3
+LONGEST_REST_S = 0.4
 STAND_BY_S = 1.0
 LOG_CHECK_S = 2.0
 MAINTAIN_EVERY_S = 3_600.0
@@ -173,7 +178,8 @@ class Relay:
                 with metrics.RELAY_WAVE_SECONDS.time():
                     await self._send(connection, producer, current, rows)
                 if len(rows) < WAVE:
-                    await asyncio.sleep(began + self._wave_every_s - clock())
+                    rest = min(REST * (clock() - began), LONGEST_REST_S)
+                    await asyncio.sleep(began + max(rest, self._wave_every_s) - clock())
                 continue
             with suppress(TimeoutError):
                 await asyncio.wait_for(self.database.published.wait(), POLL_S)

@@ -18,9 +18,12 @@ LOCK = "SELECT subject, survivor FROM lock_patients($1)"
 LOCK_IDLE = "SELECT subject, survivor FROM lock_idle_patients($1)"
 # Chains collapse: whoever had been merged into the retired patient is now merged into the survivor.
 ALIAS = """
-WITH survivor AS (SELECT coalesce((SELECT survivor FROM patient_key WHERE id = $2), $2) AS id)
-UPDATE patient_key k SET survivor = s.id FROM survivor s
-WHERE (k.id = $1 OR k.survivor = $1) AND k.id <> s.id
+WITH merged AS (
+    SELECT m.retired, coalesce(k.survivor, m.survivor) AS survivor
+    FROM unnest($1::text[], $2::text[]) AS m (retired, survivor) LEFT JOIN patient_key k ON k.id = m.survivor
+)
+UPDATE patient_key k SET survivor = m.survivor FROM merged m
+WHERE (k.id = m.retired OR k.survivor = m.retired) AND k.id <> m.survivor
 """
 
 
@@ -67,8 +70,13 @@ class Transaction:
 
     async def alias(self, retired: str, survivor: str) -> None:
         """Records that `retired` is now `survivor`; both must be locked. Later locks resolve it."""
-        await self.connection.execute(ALIAS, retired, survivor)
-        self._locked.clear()
+        await self.aliases({retired: survivor})
+
+    async def aliases(self, merged: Mapping[str, str]) -> None:
+        """The same of several at once (retired -> survivor), none of whom stands in two of them."""
+        await self.connection.execute(ALIAS, list(merged), list(merged.values()))
+        now = {retired: self._locked.get(survivor, survivor) for retired, survivor in merged.items()}
+        self._locked = {subject: now.get(who, who) for subject, who in self._locked.items()}
 
     async def now(self) -> datetime:
         """The database's clock (UTC): the one that decides what is due."""

@@ -1,6 +1,6 @@
 """What queueing reads and writes: the history of stays, notices, deliveries, suppressions."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -97,11 +97,15 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text
      AS t (id, event_id, event_type, patient_id, encounter_id, organisation, endpoint_id, reason, bases)
 ON CONFLICT DO NOTHING
 """
-REKEY = (
-    "UPDATE notice SET patient_id = $2 WHERE patient_id = $1",
-    "UPDATE suppression SET patient_id = $2 WHERE patient_id = $1",
-    "UPDATE delivery SET patient_id = $2, version = version + 1 WHERE patient_id = $1",
+REKEY = """
+WITH merged AS (SELECT * FROM unnest($1::text[], $2::text[]) AS m (retired, survivor)),
+notice_ AS (UPDATE notice t SET patient_id = m.survivor FROM merged m WHERE t.patient_id = m.retired),
+suppression_ AS (UPDATE suppression t SET patient_id = m.survivor FROM merged m WHERE t.patient_id = m.retired),
+delivery_ AS (
+    UPDATE delivery t SET patient_id = m.survivor, version = t.version + 1 FROM merged m WHERE t.patient_id = m.retired
 )
+SELECT
+"""
 
 
 async def load_history(connection: "Connection", encounters: Sequence[UUID], *, hold: bool) -> History:
@@ -147,9 +151,9 @@ async def advance(connection: "Connection", lanes: Sequence[tuple[UUID, str]]) -
     await connection.execute(ADVANCE, *_columns(lanes, 2))
 
 
-async def rekey(connection: "Connection", retired: str, survivor: str) -> None:
-    for statement in REKEY:
-        await connection.execute(statement, retired, survivor)
+async def rekey(connection: "Connection", merged: Mapping[str, str]) -> None:
+    """What is kept of retired patients (keys) stands under the survivors (values)."""
+    await connection.execute(REKEY, list(merged), list(merged.values()))
 
 
 def _columns(rows: Sequence[Sequence[Any]], width: int) -> list[list[Any]]:

@@ -1,6 +1,6 @@
 """All SQL of remote monitoring. Callers hold the locks of the patients concerned."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -91,11 +91,13 @@ SELECT id, patient_id FROM monitoring
 WHERE ended_at IS NULL AND missing_at <= clock_timestamp() AND id <> ALL ($2)
 ORDER BY missing_at, id LIMIT $1
 """
-REKEY = (
-    "UPDATE monitoring SET patient_id = $2 WHERE patient_id = $1",
-    "UPDATE reading SET patient_id = $2 WHERE patient_id = $1",
-    "UPDATE alert SET patient_id = $2 WHERE patient_id = $1",
-)
+REKEY = """
+WITH merged AS (SELECT * FROM unnest($1::text[], $2::text[]) AS m (retired, survivor)),
+monitoring_ AS (UPDATE monitoring t SET patient_id = m.survivor FROM merged m WHERE t.patient_id = m.retired),
+reading_ AS (UPDATE reading t SET patient_id = m.survivor FROM merged m WHERE t.patient_id = m.retired),
+alert_ AS (UPDATE alert t SET patient_id = m.survivor FROM merged m WHERE t.patient_id = m.retired)
+SELECT
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -223,9 +225,9 @@ async def silent(connection: "Connection", limit: int, aside: Aside = ()) -> dic
     return {row["id"]: row["patient_id"] for row in await connection.fetch(SILENT, limit, list(aside))}
 
 
-async def rekey(connection: "Connection", retired: str, survivor: str) -> None:
-    for statement in REKEY:
-        await connection.execute(statement, retired, survivor)
+async def rekey(connection: "Connection", merged: Mapping[str, str]) -> None:
+    """What is kept of retired patients (keys) stands under the survivors (values)."""
+    await connection.execute(REKEY, list(merged), list(merged.values()))
 
 
 def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:

@@ -1,6 +1,6 @@
 """All SQL of referrals. Arrays, never a statement per row; callers hold the locks of the patients concerned."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -61,11 +61,13 @@ WHERE patient_id = ANY ($1) ORDER BY at, event_id
 MATCHED = "DELETE FROM referral_unmatched WHERE event_id = ANY ($1)"
 PLACE = "SELECT patient_id, facility, performer, requester FROM referral WHERE id = $1"
 OF_TRANSITION = "SELECT patient_id, body::text AS body FROM transition WHERE id = $1"
-REKEY = (
-    "UPDATE referral SET patient_id = $2 WHERE patient_id = $1",
-    "UPDATE referral_timer SET patient_id = $2 WHERE patient_id = $1",
-    "UPDATE referral_unmatched SET patient_id = $2 WHERE patient_id = $1",
-)
+REKEY = """
+WITH merged AS (SELECT * FROM unnest($1::text[], $2::text[]) AS m (retired, survivor)),
+referral_ AS (UPDATE referral t SET patient_id = m.survivor FROM merged m WHERE t.patient_id = m.retired),
+referral_timer_ AS (UPDATE referral_timer t SET patient_id = m.survivor FROM merged m WHERE t.patient_id = m.retired),
+unmatched_ AS (UPDATE referral_unmatched t SET patient_id = m.survivor FROM merged m WHERE t.patient_id = m.retired)
+SELECT
+"""
 # Levels of the step it stands at that were told since the last deed: each raised the version and changed nothing else.
 TOLD_SINCE = """
 SELECT count(*) FROM referral_timer t
@@ -183,9 +185,9 @@ async def transition_of(connection: "Connection", transition_id: UUID) -> Any | 
     return await connection.fetchrow(OF_TRANSITION, transition_id)
 
 
-async def rekey(connection: "Connection", retired: str, survivor: str) -> None:
-    for statement in REKEY:
-        await connection.execute(statement, retired, survivor)
+async def rekey(connection: "Connection", merged: Mapping[str, str]) -> None:
+    """What is kept of retired patients (keys) stands under the survivors (values)."""
+    await connection.execute(REKEY, list(merged), list(merged.values()))
 
 
 async def due_referrals(connection: "Connection", limit: int, aside: Aside = ()) -> dict[UUID, str]:

@@ -1,6 +1,6 @@
 """All SQL of following patients: loading their cases and saving what changed. Arrays, never a statement per row."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -121,14 +121,18 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::
     $8::text[])
 """
 
-REKEY = (
-    """UPDATE transition SET patient_id = $2, body = jsonb_set(body, '{patient,id}', to_jsonb($2::text))
-    WHERE patient_id = $1""",
-    "UPDATE task SET patient_id = $2 WHERE patient_id = $1",
-    "UPDATE task_timer SET patient_id = $2 WHERE patient_id = $1",
-    "UPDATE evidence SET patient_id = $2 WHERE patient_id = $1",
-    "UPDATE laboratory SET patient_id = $2 WHERE patient_id = $1",
-)
+REKEY = """
+WITH merged AS (SELECT * FROM unnest($1::text[], $2::text[]) AS m (retired, survivor)),
+transition_ AS (
+    UPDATE transition t SET patient_id = m.survivor, body = jsonb_set(t.body, '{patient,id}', to_jsonb(m.survivor))
+    FROM merged m WHERE t.patient_id = m.retired
+),
+task_ AS (UPDATE task t SET patient_id = m.survivor FROM merged m WHERE t.patient_id = m.retired),
+task_timer_ AS (UPDATE task_timer t SET patient_id = m.survivor FROM merged m WHERE t.patient_id = m.retired),
+evidence_ AS (UPDATE evidence t SET patient_id = m.survivor FROM merged m WHERE t.patient_id = m.retired),
+laboratory_ AS (UPDATE laboratory t SET patient_id = m.survivor FROM merged m WHERE t.patient_id = m.retired)
+SELECT
+"""
 
 
 async def load_cases(
@@ -332,7 +336,6 @@ def _columns(rows: Iterable[tuple[Any, ...]]) -> list[list[Any]]:
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-async def rekey(connection: "Connection", retired: str, survivor: str) -> None:
-    """Everything of the retired patient, old stays too, stands under the survivor."""
-    for statement in REKEY:
-        await connection.execute(statement, retired, survivor)
+async def rekey(connection: "Connection", merged: Mapping[str, str]) -> None:
+    """Everything of retired patients (keys), old stays too, stands under the survivors (values)."""
+    await connection.execute(REKEY, list(merged), list(merged.values()))
