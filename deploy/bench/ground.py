@@ -85,6 +85,15 @@ class Ground:
                 raise TimeoutError(f"{service} has not published everything after {seconds:.0f} s")
             await asyncio.sleep(0.1)
 
+    async def interpreted(self, seconds: float = 120) -> float:
+        """Waits until all that intake acknowledged has taken effect there; answers how many seconds that took."""
+        start = time.monotonic()
+        while (await self.query("SELECT EXISTS (SELECT FROM intake.arrival) AS waits"))[0]["waits"]:
+            if time.monotonic() - start > seconds:
+                raise TimeoutError(f"intake has not interpreted everything after {seconds:.0f} s")
+            await asyncio.sleep(0.05)
+        return time.monotonic() - start
+
     async def query(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         connection = await self.stack.server.connect()
         try:

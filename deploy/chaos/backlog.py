@@ -1,6 +1,8 @@
-"""What is under way in a stack: said and not published, heard and not taken into effect, queued and not delivered."""
+"""What is under way in a stack: acknowledged and not interpreted, said and not published, heard and not taken into
+effect, queued and not delivered.
+"""
 
-from dataclasses import dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import TYPE_CHECKING
 
 from typing_extensions import override
@@ -24,7 +26,11 @@ BEHIND = f"""
  LEFT JOIN (SELECT consumer, topic, sum(sequence) AS events FROM ({TAKEN}) t GROUP BY consumer, topic) taken
    USING (consumer, topic))
 """
-BACKLOG = f"SELECT {UNPUBLISHED} AS unpublished, {BEHIND}::bigint AS behind, {OPEN} AS undelivered, {PARKED} AS parked"
+UNINTERPRETED = "(SELECT count(*) FROM intake.arrival)"
+BACKLOG = f"""
+SELECT {UNINTERPRETED} AS uninterpreted, {UNPUBLISHED} AS unpublished, {BEHIND}::bigint AS behind,
+       {OPEN} AS undelivered, {PARKED} AS parked
+"""
 
 PARKED_WHY = " UNION ALL ".join(
     f"SELECT consumer, reason, state, detail, count(*) AS keys FROM {s}.blocked_key GROUP BY 1, 2, 3, 4"
@@ -36,6 +42,7 @@ PARKED_WHY = " UNION ALL ".join(
 class Backlog:
     """Counts of what is under way, over all services."""
 
+    uninterpreted: int
     unpublished: int
     behind: int
     undelivered: int
@@ -43,12 +50,11 @@ class Backlog:
 
     @property
     def total(self) -> int:
-        return self.unpublished + self.behind + self.undelivered + self.parked
+        return sum(astuple(self))
 
     @override
     def __str__(self) -> str:
-        counted = {"unpublished": self.unpublished, "behind": self.behind, "undelivered": self.undelivered}
-        return ", ".join(f"{count} {name}" for name, count in (counted | {"parked": self.parked}).items())
+        return ", ".join(f"{count} {name}" for name, count in asdict(self).items())
 
 
 async def measure(connection: "asyncpg.Connection[asyncpg.Record]") -> Backlog:

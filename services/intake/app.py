@@ -28,6 +28,7 @@ from services.intake.identity.matching import Matching
 from services.intake.identity.showing import show_reviews
 from services.intake.identity.weights import read_weights
 from services.intake.incoming_files import IncomingFiles
+from services.intake.keeping import Keeping
 from services.intake.log_api import log_router
 from services.intake.mllp import Listener
 from services.intake.receiving import Reception
@@ -39,6 +40,7 @@ from services.intake.sealing import Seal
 from services.intake.settings import Settings
 from services.intake.trial.api import FILE_BYTES, trials_router
 from services.intake.unknown_store import ENDED, keep_unknown_codes
+from services.intake.working_off import WorkingOff
 from shared.http import Check, NotReadyError, create_app, operations_router
 from shared.kafka import Consumer, Relay
 from shared.postgres import Database, open_database
@@ -58,7 +60,8 @@ class Parts:
         self.settings, self.database, self.feeds = settings, database, feeds
         self.seal = Seal(settings.raw_key_bytes)
         self.reception = Reception(database, self.seal)
-        self.listener = Listener(settings.mllp, feeds, self.reception)
+        working_off = WorkingOff(database, feeds, self.seal, self.reception, settings.mllp.most_ahead)
+        self.listener = Listener(settings.mllp, feeds, Keeping(database, self.seal, working_off))
         self.corrector = Corrector(database, feeds, self.seal)
         self.runs = ReplayRuns(database, self.corrector, self.reception)
         self.files = IncomingFiles(database, feeds, self.reception, self.seal)
@@ -71,7 +74,7 @@ class Parts:
         )
 
     async def store_takes_messages(self) -> None:
-        if self.reception.store_failures:
+        if self.reception.store_failures or self.listener.keeping.store_failures:
             raise NotReadyError("messages cannot be stored now")
 
 
@@ -124,7 +127,7 @@ def _background(parts: Parts) -> list[Background]:
     folder = settings.files.folder
     watching = [WatchedFolder(settings.files, folder, parts.files, database).run] if folder else []
     return [
-        _named(receive, parts.listener, parts.reception),
+        _named(receive, parts.listener),
         parts.relay.run,
         parts.consumer.run,
         Counting(database, feeds).run,
@@ -151,22 +154,32 @@ def _named(work: Callable[..., Awaitable[None]], *arguments: Any) -> Background:
     return run
 
 
-async def receive(listener: Listener, reception: Reception) -> None:
-    """Listens and commits. When cancelled: reads no more, settles and answers what has come, then ends."""
-    committing = asyncio.create_task(reception.run(), name="reception")
+async def receive(listener: Listener) -> None:
+    """Listens, keeps and commits. When cancelled: reads no more, settles and answers what has come, then ends."""
+    keeping = listener.keeping
+    working_off = keeping.working_off
+    reception = working_off.reception
+    works = [asyncio.create_task(one.run(), name=type(one).__name__) for one in (reception, working_off, keeping)]
     listening = asyncio.create_task(listener.run(), name="listener")
     try:
-        await asyncio.wait({committing, listening}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({*works, listening}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         ends = asyncio.get_running_loop().time() + listener.settings.drain_timeout_s
-        listening.cancel()
-        with suppress(asyncio.CancelledError):
-            await listening
+        await _ended(listening)
         # What came over HTTP and what was spoiled has no connection that waits for it.
-        await reception.drain(max(0.0, ends - asyncio.get_running_loop().time()))
-        committing.cancel()
-        with suppress(asyncio.CancelledError):
-            await committing
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(ends):
+                await keeping.drained()
+                await working_off.drained()
+                await reception.drained()
+        for work in reversed(works):
+            await _ended(work)
+
+
+async def _ended(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 async def keep_partitions_once(database: Database, kept_for: timedelta) -> None:

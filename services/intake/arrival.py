@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -48,6 +49,10 @@ class Arrival:
     """A person has said that it names whom it seems to name: no overlay is suspected."""
     batch: Answers | None = None
     """Where it came in one frame with others: they are answered together."""
+    host: str = ""
+    """Where it came from."""
+    is_kept: bool = False
+    """Its bytes stand in the store, to be interpreted: they go from there when it takes effect."""
     done: "asyncio.Future[Verdict]" = field(init=False)
 
     @property
@@ -81,7 +86,34 @@ def read_arrival(
     raw: bytes, feeds: FeedDirectory, host: str, *, message_id: UUID | None = None, received: datetime | None = None
 ) -> Arrival:
     """Reads a message that came from `host`. Never raises for its content: what is wrong becomes the verdict."""
-    arrival = Arrival(
+    arrival = _unread(raw, host, message_id, received)
+    arrival.is_replay = message_id is not None
+    _settle(arrival, feeds, _read)
+    return arrival
+
+
+def judge_arrival(
+    raw: bytes, feeds: FeedDirectory, host: str, *, message_id: UUID | None = None, received: datetime | None = None
+) -> Arrival:
+    """As `read_arrival`, but of most messages no more is read than their acknowledgement needs.
+
+    Of these neither `adt` nor `verdict` is set: `read_on` does the rest, and its verdict is acknowledged alike.
+    """
+    arrival = _unread(raw, host, message_id, received)
+    _settle(arrival, feeds, _judge)
+    return arrival
+
+
+def read_on(arrival: Arrival, feeds: FeedDirectory) -> None:
+    """Reads what was only judged."""
+    if arrival.adt is None and arrival.verdict is None:
+        doubts = arrival.doubts
+        _settle(arrival, feeds, _read)
+        arrival.doubts = tuple(dict.fromkeys((*arrival.doubts, *doubts)))
+
+
+def _unread(raw: bytes, host: str, message_id: UUID | None, received: datetime | None) -> Arrival:
+    return Arrival(
         id=message_id or uuid7(),
         received=received or datetime.now(UTC),
         raw=raw,
@@ -90,33 +122,50 @@ def read_arrival(
         heading=None,
         adt=None,
         verdict=None,
-        is_replay=message_id is not None,
+        host=host,
     )
+
+
+def _settle(arrival: Arrival, feeds: FeedDirectory, read: Callable[[Arrival, FeedDirectory], None]) -> None:
     try:
-        _read(arrival, feeds, host)
+        read(arrival, feeds)
     except er7.NoHeaderError:
         arrival.verdict = _NO_HEADER_VERDICT
     except UnacceptableError as refused:
         arrival.verdict = refused.verdict
     except Exception:  # noqa: BLE001  (an error of ours in reading must cost neither the bytes nor the feed)
         arrival.verdict = _FAILED_VERDICT
-    return arrival
 
 
-def _read(arrival: Arrival, feeds: FeedDirectory, host: str) -> None:
+def _judge(arrival: Arrival, feeds: FeedDirectory) -> None:
+    message, heading, feed = _opened(arrival, feeds)
+    if not reading.is_acceptable(message, heading, feed):
+        _interpret(arrival, feeds, message, heading, feed)
+
+
+def _read(arrival: Arrival, feeds: FeedDirectory) -> None:
+    _interpret(arrival, feeds, *_opened(arrival, feeds))
+
+
+def _opened(arrival: Arrival, feeds: FeedDirectory) -> tuple[er7.Message, Heading, Feed]:
+    """Whose it is, and split as its feed says. Raises UnacceptableError when the feed does not take it."""
     message = er7.read(arrival.raw)
     arrival.heading = reading.heading_of(message)
-    arrival.feed = feeds.find(*reading.sender_of(message), host)
+    arrival.feed = feeds.find(*reading.sender_of(message), arrival.host)
     if arrival.feed is None:
         raise UnacceptableError(_NO_FEED_VERDICT)
     if arrival.feed.charset or ("MSH-18" in message.doubts and arrival.feed.fallback_charset != FALLBACK_CHARSET):
         message = er7.read(arrival.raw, arrival.feed.fallback_charset, arrival.feed.charset)
     arrival.doubts = tuple(dict.fromkeys(message.doubts))
     _follow_profile(arrival, arrival.heading, arrival.feed)
+    return message, arrival.heading, arrival.feed
+
+
+def _interpret(arrival: Arrival, feeds: FeedDirectory, message: er7.Message, heading: Heading, feed: Feed) -> None:
     if not arrival.is_replay:
-        for place, code in unknown_codes(message, arrival.feed):
-            feeds.not_understood(arrival.feed, place, code)
-    adt = reading.interpret(message, arrival.heading, arrival.feed, arrival.received, arrival.digest.hex())
+        for place, code in unknown_codes(message, feed):
+            feeds.not_understood(feed, place, code)
+    adt = reading.interpret(message, heading, feed, arrival.received, arrival.digest.hex())
     arrival.adt, arrival.doubts = adt, adt.doubts
 
 

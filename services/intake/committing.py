@@ -7,6 +7,7 @@ A group that fails is halved down to the message that is at fault, which is stor
 rule's error never costs the raw bytes, nor anybody else's message.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from uuid import UUID
 
 import asyncpg
 
-from services.intake import group_store, move_store, renumbering, solitary, standing_store, store
+from services.intake import group_store, keep_store, move_store, renumbering, solitary, standing_store, store
 from services.intake.arrival import Arrival
 from services.intake.chart import Effect, Stay
 from services.intake.group_store import Patients
@@ -129,7 +130,10 @@ class Committer:
             # Where a record leads to another one, that may change too, and only a lock holds it.
             raise ChangedMeanwhileError
         await _load_older_facts(connection, ready, opened)
-        effects += [opened.chart.take(arrival, next(records[one] for one in _named(arrival))) for arrival in ready]
+        for arrival in ready:
+            effects.append(opened.chart.take(arrival, next(records[one] for one in _named(arrival))))
+            # Who is to be answered comes first; nothing is locked meanwhile.
+            await asyncio.sleep(0)
         known = set(opened.chart.surviving.values()) - new
         fresh, repeated = _fresh_and_repeated(effects)
         has_published = await group_store.write(
@@ -143,6 +147,7 @@ class Committer:
     async def _under_locks(self, group: Sequence[Arrival]) -> tuple[list[Effect], list[Arrival]]:
         """One transaction. Answers what took effect, and whose patients were busy elsewhere."""
         async with self._database.transaction(self._connection) as tx:
+            group, elsewhere = await _still_to_do(tx, group)
             adts = [part for arrival in group if arrival.adt for part in arrival.adt.parts]
             records, proposals = self._identities.sort_out(
                 [*(adt.identifiers for adt in adts), *(adt.retired for adt in adts if adt.retired)]
@@ -166,7 +171,18 @@ class Committer:
             await standing_store.save(tx.connection, opened.chart.standings)
             await tx.publish([draft for effect in fresh for draft in effect.drafts])
         self._identities.keep(learned)
+        for arrival in elsewhere:
+            arrival.done.set_result(DUPLICATE)
         return effects, busy
+
+
+async def _still_to_do(tx: Transaction, group: Sequence[Arrival]) -> tuple[Sequence[Arrival], Sequence[Arrival]]:
+    """The group, and what of it was kept by a process that has interpreted it itself meanwhile."""
+    kept = [arrival.id for arrival in group if arrival.is_kept]
+    gone = set(kept).difference(await keep_store.still_kept(tx.connection, kept)) if kept else set()
+    if not gone:
+        return group, ()
+    return [one for one in group if one.id not in gone], [one for one in group if one.id in gone]
 
 
 def _is_plain(arrival: Arrival) -> bool:

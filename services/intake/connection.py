@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, cast
 from typing_extensions import override
 
 from services.intake.acknowledgement import acknowledge
-from services.intake.arrival import Arrival, read_arrival, spoiled_arrival
+from services.intake.arrival import Arrival, judge_arrival, spoiled_arrival
 from services.intake.batch import Answers, Batch, is_batch, split
 from services.intake.binding import admit
 from services.intake.certificates import Shown
-from services.intake.message import Reason
+from services.intake.message import Reason, Verdict
 from services.intake.settings import MllpSettings
 from services.intake.throttling import Bucket
 from shared.metrics import ACK_SECONDS
@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
         self._listener = listener
         self._settings = listener.settings
         self._decoder = Decoder(self._settings.max_frame_bytes)
-        self._unanswered: deque[tuple[Arrival, float]] = deque()
+        self._unanswered: deque[tuple[Arrival, asyncio.Future[Verdict], float]] = deque()
         self._transport: asyncio.Transport
         self.host = ""
         self._shown: Shown | None = None
@@ -78,8 +78,8 @@ class Connection(asyncio.Protocol):
         if self._decoder.is_inside:
             self._spoil(self._decoder.partial, Reason.TRUNCATED_FRAME)
         # Nobody is left to be told; the sender will send these again. What is being committed is not disturbed.
-        for arrival, _ in self._unanswered:
-            arrival.done.cancel()
+        for _, answer, _ in self._unanswered:
+            answer.cancel()
         self._unanswered.clear()
 
     @override
@@ -109,7 +109,7 @@ class Connection(asyncio.Protocol):
 
     def _read(self, payload: bytes) -> Arrival:
         feeds = self._listener.feeds
-        return admit(read_arrival(payload, feeds, self.host), self._shown, feeds)
+        return admit(judge_arrival(payload, feeds, self.host), self._shown, feeds)
 
     def _take_batch(self, batch: Batch) -> None:
         """Each message is one of its own; their acknowledgements leave together."""
@@ -127,8 +127,9 @@ class Connection(asyncio.Protocol):
             self._await(spoiled_arrival(batch.rest, Reason.NO_HEADER))
 
     def _await(self, arrival: Arrival) -> None:
-        self._unanswered.append((arrival, time.perf_counter()))
-        self._listener.reception.offer(arrival, self).add_done_callback(self._answer)
+        answer = self._listener.keeping.offer(arrival, self)
+        self._unanswered.append((arrival, answer, time.perf_counter()))
+        answer.add_done_callback(self._answer)
         wait = self._listener.wait_for(arrival.feed, self._active_at)
         if self._bucket:
             wait = max(wait, self._bucket.take(self._active_at))
@@ -156,19 +157,19 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
             return
         log.warning("frame not complete", reason=reason.value, size=len(payload))
-        self._listener.reception.offer(spoiled_arrival(payload, reason))
+        self._listener.keeping.offer(spoiled_arrival(payload, reason))
 
     def _answer(self, _settled: object) -> None:
         """Sends all answers that are due: those before the first message that is not settled yet."""
         out: list[bytes] = []
         now = datetime.now(UTC)
-        while self._unanswered and self._unanswered[0][0].done.done():
-            arrival, began = self._unanswered.popleft()
-            if arrival.done.cancelled():  # could not be stored: the sender must keep it, and all after it
+        while self._unanswered and self._unanswered[0][1].done():
+            arrival, answer, began = self._unanswered.popleft()
+            if answer.cancelled():  # could not be stored: the sender must keep it, and all after it
                 self._transport.abort()
                 return
             ACK_SECONDS.observe(time.perf_counter() - began)
-            acks = acknowledge(arrival.heading, arrival.done.result(), now)
+            acks = acknowledge(arrival.heading, answer.result(), now)
             out += [framed(ack) for ack in (arrival.batch.collect(acks) if arrival.batch else acks)]
         if out and not self._transport.is_closing():
             self._transport.write(b"".join(out))

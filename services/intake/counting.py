@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 CHECK_EVERY_S = 5.0
 # A minute is counted this long after its end: what came in its last moment has then been committed.
 SETTLED_AFTER = timedelta(seconds=8)
+# Or later, while messages wait to be interpreted: what they are is known then. A count that came much later would be
+# taken for a silence.
+WAITED_FOR = timedelta(seconds=60)
 # After a standstill of ours only the last minutes are told: older silence would be news of the wrong thing.
 TOLD_BACK = timedelta(minutes=5)
 
@@ -48,6 +51,7 @@ FROM (SELECT feed, count(*) AS messages, max(received_at) AS last FROM message
       WHERE id >= first_id($1) AND id < first_id($2::timestamptz + interval '1 minute') GROUP BY feed) m
 WHERE c.feed = m.feed AND c.minute = $2
 """
+OLDEST_WAITING = "SELECT received_at FROM arrival ORDER BY id LIMIT 1"
 LAST_MINUTE = "SELECT max(minute) FROM counted_minute"
 FORGET = "DELETE FROM counted_minute WHERE minute < $1"
 FORGET_DUPLICATES = "DELETE FROM duplicates WHERE minute < $1"
@@ -77,7 +81,8 @@ class Counting:
         async with self._database.transaction() as tx:
             now = await tx.now()
             last = await tx.connection.fetchval(LAST_MINUTE)
-            settled = _minute(now - SETTLED_AFTER) - timedelta(minutes=1)
+            waiting = await tx.connection.fetchval(OLDEST_WAITING) or now
+            settled = _minute(min(now - SETTLED_AFTER, max(waiting, now - WAITED_FOR))) - timedelta(minutes=1)
             since = last + timedelta(minutes=1) if last else now - timedelta(days=1)
             minute = max(since, settled - TOLD_BACK) if last else settled
             while minute <= settled:

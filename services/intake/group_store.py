@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import orjson
 
@@ -55,8 +57,11 @@ SELECT 'stay', e.authority, e.type, e.value, e.id::text, e.patient_id, e.version
 FROM unnest($8::text[], $9::text[], $10::text[]) AS g (authority, type, value)
 JOIN encounter e USING (authority, type, value)
 """
-WRITE = "SELECT write_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
-STORE = "SELECT store_group($1, $2, $3, $4, $5)"
+WRITE = """
+SELECT write_group($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17),
+       arrivals_interpreted($18)
+"""
+STORE = "SELECT store_group($1, $2, $3, $4, $5), arrivals_interpreted($6)"
 
 
 class Patients:
@@ -110,7 +115,7 @@ async def write(
     identifiers = [(one.authority, one.type, one.value, record) for one, record in patients.identifiers.items()]
     await connection.execute(
         WRITE, identifiers, patients.new, patients.known, *_rows(chart, effects, repeated, seal),
-        *unnumbered(source, drafts),
+        *unnumbered(source, drafts), _kept(effects, repeated),
     )  # fmt: skip
     return bool(drafts)
 
@@ -119,7 +124,11 @@ async def store(
     connection: "Connection", chart: Chart, effects: Sequence[Effect], repeated: Sequence[Arrival], seal: Seal
 ) -> None:
     """As `write`, for patients who are locked, in the caller's transaction, and without the events."""
-    await connection.execute(STORE, *_rows(chart, effects, repeated, seal))
+    await connection.execute(STORE, *_rows(chart, effects, repeated, seal), _kept(effects, repeated))
+
+
+def _kept(effects: Sequence[Effect], repeated: Sequence[Arrival]) -> list[UUID]:
+    return [one.id for one in chain((effect.arrival for effect in effects), repeated) if one.is_kept]
 
 
 def _rows(

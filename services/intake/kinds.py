@@ -14,20 +14,25 @@ from services.intake.context import Context
 from services.intake.message import AdtMessage, OrderKey, Reason
 from services.intake.person import Person
 from services.intake.statement import Statement
-from services.intake.triggers import NOTHING_TO_DO, OF_SEVERAL, RANKS
+from services.intake.triggers import ALONE, LINKS, NOTHING_TO_DO, OF_SEVERAL, RANKS
 
 StatementsOf = Callable[[Context, Person], tuple[Statement, ...]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """`read` makes of one patient's part what it says; `skipped` is why such a message has no effect."""
+    """`read` makes of one patient's part what it says; `skipped` is why such a message has no effect.
+
+    `is_judged_by_its_patient`: once it names one, nothing further that it says is acknowledged negatively.
+    """
 
     context: type[Context] = Context
     read: Callable[[Any, Person], AdtMessage]
     skipped: Reason | None = None
     is_of_several: bool = False
     may_lack_patient: bool = False
+    is_of_two: bool = False
+    is_judged_by_its_patient: bool = False
 
 
 def _stating(statements_of: StatementsOf) -> Callable[[Context, Person], AdtMessage]:
@@ -61,15 +66,18 @@ def _skip(reason: Reason) -> Kind:
 
 
 _ADT = Kind(context=AdtReader, read=AdtReader.message)
+_ADT_OF_ONE_STAY = Kind(context=AdtReader, read=AdtReader.message, is_judged_by_its_patient=True)
 _ADT_OF_SEVERAL = Kind(context=AdtReader, read=AdtReader.message, is_of_several=True)
+_LINK = Kind(context=AdtReader, read=AdtReader.message, is_of_several=True, is_of_two=True)
 _APPOINTMENT = Kind(read=_stating(appointments.read), may_lack_patient=True)
 _OBSERVATION = Kind(read=_stating(observations.read), may_lack_patient=True, is_of_several=True)
 _DOCUMENT = Kind(read=_stating(documents.read))
 _REFERRAL = Kind(read=_stating(referrals.read))
 
 KINDS: Mapping[tuple[str, str], Kind] = {
-    **{("ADT", trigger): _ADT for trigger in RANKS},
+    **{("ADT", trigger): _ADT if trigger in ALONE else _ADT_OF_ONE_STAY for trigger in RANKS},
     **{("ADT", trigger): _ADT_OF_SEVERAL for trigger in OF_SEVERAL},
+    **{("ADT", trigger): _LINK for trigger in LINKS},
     **{("ADT", trigger): _skip(Reason.NOTHING_TO_DO) for trigger in NOTHING_TO_DO},
     **{("SIU", trigger): _APPOINTMENT for trigger in appointments.TRIGGERS},
     # Blocked and freed time of a schedule: no patient's.

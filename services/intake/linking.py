@@ -5,21 +5,18 @@ from collections.abc import Sequence
 from services.intake import solitary_store
 from services.intake.arrival import Arrival
 from services.intake.chart import ACCEPTED, Chart, Effect, Patient
-from services.intake.message import Outcome, Reason, Verdict
 from services.intake.triggers import LINKS
 from shared.events import Draft
 from shared.events.encounters import PatientLinked, PatientLinkFact, PatientUnlinked
 from shared.postgres import Transaction
-
-NOT_TWO = Verdict(Outcome.REJECTED, "AE", Reason.MISSING_SECOND_PATIENT, 101, "PID^2", "a second PID is missing")
 
 
 async def link(tx: Transaction, chart: Chart, arrival: Arrival, records: Sequence[str]) -> Effect:
     """The latest word on a pair counts, in the order of the messages."""
     adt = arrival.adt
     subjects = list(dict.fromkeys(chart.surviving[record] for record in records))
-    if adt is None or len(adt.parts) < 2:  # noqa: PLR2004  (a link has two ends)
-        return Effect(arrival, NOT_TWO, subjects[0])
+    if adt is None:
+        raise ValueError("the message has nothing to apply")
     effect = Effect(arrival, ACCEPTED, subjects[0])
     patients = []
     for part, record in zip(adt.parts, records, strict=True):

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from services.intake.connection import Connection, tls_context
 from services.intake.feeds import Feed, FeedDirectory
-from services.intake.receiving import Reception
+from services.intake.keeping import Keeping
 from services.intake.settings import MllpSettings
 from services.intake.throttling import Bucket
 from shared.metrics import MLLP_CONNECTIONS
@@ -21,10 +21,10 @@ BACKLOG = 512
 class Listener:
     """Accepts senders, watches their timeouts, and drains on stop."""
 
-    def __init__(self, settings: MllpSettings, feeds: FeedDirectory, reception: Reception) -> None:
+    def __init__(self, settings: MllpSettings, feeds: FeedDirectory, keeping: Keeping) -> None:
         self.settings = settings
         self.feeds = feeds
-        self.reception = reception
+        self.keeping = keeping
         self.port = settings.port
         self._connections: set[Connection] = set()
         self._hosts: Counter[str] = Counter()

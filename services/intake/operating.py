@@ -18,6 +18,9 @@ FROM message WHERE outcome = 'held'
 
 
 WORK = """
+SELECT 'arrivals' AS name, count(*) AS count, extract(epoch FROM clock_timestamp() - min(received_at))::float8 AS oldest
+FROM arrival
+UNION ALL
 SELECT 'files' AS name, count(*) AS count, extract(epoch FROM clock_timestamp() - min(received_at))::float8 AS oldest
 FROM incoming_file WHERE state = 'waiting'
 UNION ALL

@@ -8,7 +8,8 @@ from services.intake import person
 from services.intake.er7 import Message
 from services.intake.feeds import Feed
 from services.intake.kinds import Kind, kind_of
-from services.intake.message import AdtMessage, Heading, Reason
+from services.intake.message import AdtMessage, Heading, Reason, UnacceptableError
+from services.intake.person import Person
 from services.intake.refusals import missing, refusal, skipped
 
 _VERSION = re.compile(r"2(\.\d{1,2}){0,3}")
@@ -53,18 +54,36 @@ def interpret(message: Message, heading: Heading, feed: Feed, received: datetime
     parts = [message]
     if kind.is_of_several and len(message.lines.get("PID", ())) > 1:
         parts = message.parts("PID")
+    if kind.is_of_two and len(parts) < 2:  # noqa: PLR2004  (a link has two ends)
+        raise missing("PID^2", Reason.MISSING_SECOND_PATIENT, "a second PID is missing")
     first, *others = (_part(part, heading, feed, received, digest, kind) for part in parts)
     return replace(first, others=tuple(others)) if others else first
 
 
+def is_acceptable(message: Message, heading: Heading, feed: Feed) -> bool:
+    """Whether it is certain already, before all of it is read, that the message is acknowledged positively."""
+    try:
+        if not _admit(message, heading, feed).is_judged_by_its_patient:
+            return False
+        _patient(message, feed)
+    except UnacceptableError:
+        return False
+    return True
+
+
 def _part(message: Message, heading: Heading, feed: Feed, received: datetime, digest: str, kind: Kind) -> AdtMessage:
+    who = _patient(message, feed)
+    return kind.read(kind.context(message, heading, feed, received, digest), who)
+
+
+def _patient(message: Message, feed: Feed) -> Person:
     lines = message.lines.get("PID")
     if not lines:
         raise missing("PID^1", Reason.MISSING_PATIENT, "PID segment is missing")
     who = person.read_person(lines[0], message.separators, feed)
     if not person.assigned(who.identifiers):
         raise missing("PID^1^3", Reason.MISSING_PATIENT, "PID-3 has no identifier of a patient")
-    return kind.read(kind.context(message, heading, feed, received, digest), who)
+    return who
 
 
 def _admit(message: Message, heading: Heading, feed: Feed) -> Kind:

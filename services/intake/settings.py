@@ -45,6 +45,11 @@ class MllpSettings(BaseModel):
         default=60, ge=1, description="A silent connection is probed after it; a dead one is found in about twice that."
     )
     max_unanswered: int = Field(default=32, ge=1, description="Messages of one connection that may await their answer.")
+    most_ahead: int = Field(
+        default=20_000,
+        ge=1,
+        description="Messages that may be acknowledged and not interpreted yet; with more, senders wait.",
+    )
     drain_timeout_s: float = Field(default=10.0, gt=0, description="On stop, how long answers are awaited.")
     tls_certificate: Path | None = Field(default=None, description="PEM file of the server's certificate chain.")
     tls_key: Path | None = Field(default=None, description="PEM file of its private key.")

@@ -23,7 +23,7 @@ class UnreadableEventError(ValueError):
     """The record is no event of the contract. The message names the attribute, never a value."""
 
 
-_RANDOM_BYTES = 10
+_RANDOM_BYTES = 8
 # The system's randomness, drawn for many ids at a time: a call of the kernel for each was half of an id's cost.
 _drawn: list[bytes] = []
 os.register_at_fork(after_in_child=_drawn.clear)  # two processes must never use the same
@@ -39,10 +39,14 @@ def _random() -> bytes:
 
 
 def uuid7() -> UUID:
-    """A UUID version 7 (RFC 9562): 48 bits of milliseconds, then random; sorts by time of creation."""
-    value = (time.time_ns() // 1_000_000) << 80 | int.from_bytes(_random())
-    value = value & ~(0xF << 76) | 0x7 << 76
-    return UUID(int=value & ~(0x3 << 62) | 0x2 << 62)
+    """A UUID version 7 (RFC 9562, 6.2, method 3): 48 bits of milliseconds, 12 of a millisecond's parts, then random.
+
+    Sorts by time of creation, also of two that were made in the same millisecond of one process.
+    """
+    milliseconds, rest = divmod(time.time_ns(), 1_000_000)
+    parts = rest * 4096 // 1_000_000
+    random = int.from_bytes(_random()) & ~(0x3 << 62)
+    return UUID(int=milliseconds << 80 | 0x7 << 76 | parts << 64 | 0x2 << 62 | random)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

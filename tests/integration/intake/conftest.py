@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,13 @@ from typing import Any
 import pytest_asyncio
 
 from services.intake.app import receive
-from services.intake.feeds import Feeds, read_feeds
+from services.intake.feeds import FeedDirectory, Feeds, read_feeds
+from services.intake.keeping import Keeping
 from services.intake.mllp import Listener
 from services.intake.receiving import Reception
 from services.intake.sealing import Seal
 from services.intake.settings import MllpSettings
+from services.intake.working_off import WorkingOff
 from shared.postgres import Database
 from tests.support.databases import Databases
 
@@ -24,9 +27,12 @@ DEADLINE_S = 20.0
 class Sender:
     """A hospital's end of an MLLP connection."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, interpreted: Callable[[], Awaitable[None]]
+    ) -> None:
         self.reader = reader
         self.writer = writer
+        self._interpreted = interpreted
 
     def write(self, raw: bytes) -> None:
         self.writer.write(raw)
@@ -38,9 +44,11 @@ class Sender:
         return [line.split("|") for line in lines]
 
     async def send(self, message: bytes) -> str:
-        """Sends one message in lock-step and answers MSA-1."""
+        """Sends one message in lock-step and answers MSA-1, once the message has taken effect."""
         self.write(b"\x0b" + message + b"\x1c\x0d")
-        return (await self.answer())[1][1]
+        code = (await self.answer())[1][1]
+        await self._interpreted()
+        return code
 
     async def is_closed(self) -> bool:
         try:
@@ -56,15 +64,21 @@ class Intake:
     database: Database
     feeds: Feeds
     settings: MllpSettings
+    book: FeedDirectory | None = None
+    """Stands for the feeds where a test changes them."""
     reception: Reception = field(init=False)
+    working_off: WorkingOff = field(init=False)
     listener: Listener = field(init=False)
     _senders: list[Sender] = field(default_factory=list)
     _task: "asyncio.Task[None] | None" = None
 
     async def start(self) -> None:
-        self.reception = Reception(self.database, Seal(KEY))
-        self.listener = Listener(self.settings, self.feeds, self.reception)
-        self._task = asyncio.create_task(receive(self.listener, self.reception))
+        seal = Seal(KEY)
+        self.reception = Reception(self.database, seal)
+        feeds = self.book or self.feeds
+        self.working_off = WorkingOff(self.database, feeds, seal, self.reception, self.settings.most_ahead)
+        self.listener = Listener(self.settings, feeds, Keeping(self.database, seal, self.working_off))
+        self._task = asyncio.create_task(receive(self.listener))
         await until(lambda: _is(self.listener.port != 0))
 
     async def stop(self) -> None:
@@ -74,7 +88,7 @@ class Intake:
             self._task = None
 
     async def sender(self) -> Sender:
-        sender = Sender(*await asyncio.open_connection("127.0.0.1", self.listener.port))
+        sender = Sender(*await asyncio.open_connection("127.0.0.1", self.listener.port), self.interpreted)
         self._senders.append(sender)
         return sender
 
@@ -83,7 +97,15 @@ class Intake:
             sender.writer.close()
         await self.stop()
 
+    async def interpreted(self) -> None:
+        """Waits until what was acknowledged has taken effect."""
+        if self._task:
+            async with asyncio.timeout(DEADLINE_S):
+                await self.working_off.drained()
+
     async def rows(self, sql: str, *values: object) -> list[dict[str, Any]]:
+        """What stands once all that was acknowledged has taken effect."""
+        await self.interpreted()
         return [dict(row) for row in await self.database.pool.fetch(sql, *values)]
 
     async def event_types(self) -> list[str]:
@@ -107,6 +129,21 @@ async def until(holds: Callable[[], Awaitable[bool]], seconds: float = DEADLINE_
             await asyncio.sleep(0.01)
 
 
+@asynccontextmanager
+async def full_disk(intake: Intake, table: str) -> AsyncIterator[None]:
+    """Within it nothing can be inserted into this table."""
+    pool = intake.database.pool
+    await pool.execute(
+        "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END $$"
+    )
+    await pool.execute(f"CREATE TRIGGER full_disk BEFORE INSERT ON {table} EXECUTE FUNCTION refuse()")
+    try:
+        yield
+    finally:
+        await pool.execute(f"DROP TRIGGER full_disk ON {table}")
+
+
 StartIntake = Callable[..., Awaitable[Intake]]
 
 
@@ -115,11 +152,12 @@ async def start_intake(databases: Databases) -> AsyncIterator[StartIntake]:
     """Starts intakes on the test's database; keyword arguments are settings of the listener."""
     running: list[Intake] = []
 
-    async def start(**settings: Any) -> Intake:
+    async def start(book: FeedDirectory | None = None, **settings: Any) -> Intake:
         intake = Intake(
             database=await databases.open("intake"),
             feeds=read_feeds(Path("deploy/feeds.yaml")),
             settings=MllpSettings(port=0, **settings),
+            book=book,
         )
         await intake.start()
         running.append(intake)

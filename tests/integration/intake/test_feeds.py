@@ -37,9 +37,7 @@ def book(tmp_path: Path) -> FeedBook:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def intake(start_intake: StartIntake, book: FeedBook) -> AsyncIterator[Intake]:
-    started = await start_intake()
-    started.listener.feeds = book
-    yield started
+    yield await start_intake(book)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.integration.intake.conftest import Intake, Sender, StartIntake
+from tests.integration.intake.conftest import Intake, Sender, StartIntake, until
 from tests.unit.intake.messages import adt
 
 PATIENTS = 3
@@ -44,7 +44,14 @@ async def test_a_busy_patient_waits_and_holds_up_nobody_else(intake: Intake) -> 
     [row] = await intake.rows("SELECT patient_id FROM identifier WHERE value = 'G0'")
     async with intake.database.transaction() as tx:
         await tx.lock([row["patient_id"]])
-        waiting = asyncio.create_task(busy.send(_message(0, 1)))
-        assert await other.send(_message(1, 1)) == "AA"
-        assert not waiting.done()
-    assert await waiting == "AA"
+        for sender, patient in ((busy, 0), (other, 1)):
+            sender.write(b"\x0b" + _message(patient, 1) + b"\x1c\x0d")
+            assert (await sender.answer())[1][1] == "AA"
+        await until(lambda: _applied(intake, 4))
+        [locked] = await intake.database.pool.fetch("SELECT version FROM encounter WHERE value = 'GV0'")
+        assert locked["version"] == 1
+    assert {row["version"] for row in await intake.rows("SELECT version FROM encounter WHERE value <> 'GV2'")} == {2}
+
+
+async def _applied(intake: Intake, messages: int) -> bool:
+    return bool(await intake.database.pool.fetchval("SELECT count(*) >= $1 FROM message", messages))

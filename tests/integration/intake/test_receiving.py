@@ -6,7 +6,7 @@ import pytest
 
 from services.intake.chart import Chart
 from services.intake.sealing import Seal
-from tests.integration.intake.conftest import KEY, Intake, StartIntake, until
+from tests.integration.intake.conftest import KEY, Intake, StartIntake, full_disk, until
 from tests.unit.intake.messages import adt, specimen
 
 
@@ -148,25 +148,16 @@ async def test_one_poison_message_among_good_ones_is_held_alone(
 async def test_a_store_that_is_away_gets_nobody_acknowledged(intake: Intake) -> None:
     sender = await intake.sender()
     await sender.send(adt("A01"))
-    await intake.database.pool.execute("ALTER TABLE message_key RENAME TO away")
-    await intake.database.pool.execute(
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'full' USING ERRCODE = 'disk_full'; END $$"
-    )
-    await intake.database.pool.execute("ALTER TABLE away RENAME TO message_key")
-    await intake.database.pool.execute(
-        "CREATE TRIGGER full_disk BEFORE INSERT ON message_key EXECUTE FUNCTION refuse()"
-    )
-    waiting = asyncio.create_task(sender.send(adt("A03", recorded="20260306150500")))
-    await until(lambda: _failing(intake))
-    assert not waiting.done()
-    await intake.database.pool.execute("DROP TRIGGER full_disk ON message_key")
+    async with full_disk(intake, "arrival"):
+        waiting = asyncio.create_task(sender.send(adt("A03", recorded="20260306150500")))
+        await until(lambda: _failing(intake))
+        assert not waiting.done()
     assert await waiting == "AA"
     assert await intake.event_types() == ["encounter.admitted", "encounter.discharged"]
 
 
 async def _failing(intake: Intake) -> bool:
-    return intake.reception.store_failures >= 2
+    return intake.listener.keeping.store_failures >= 2
 
 
 async def test_the_connection_to_the_store_is_taken_anew_when_it_breaks(intake: Intake) -> None:

@@ -22,13 +22,14 @@ async def replayer(intake: Intake) -> Replayer:
 
 
 async def send_all(intake: Intake, messages: list[bytes]) -> None:
-    """As fast as they are answered, each in its turn."""
+    """As fast as they are answered, each in its turn; until all have taken effect."""
     sender = await intake.sender()
     for start in range(0, len(messages), IN_FLIGHT):
         part = messages[start : start + IN_FLIGHT]
         sender.write(b"".join(b"\x0b" + one + b"\x1c\x0d" for one in part))
         for _ in part:
             await sender.answer()
+    await intake.interpreted()
 
 
 async def test_a_replay_of_everything_changes_and_says_nothing(replayer: Replayer) -> None:

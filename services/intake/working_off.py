@@ -1,0 +1,131 @@
+"""What was kept and answered is read whole and given to the rules, in the order in which it came.
+
+Also what another process left behind: it may have ended between the answer and the rules.
+"""
+
+import asyncio
+from collections import deque
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from uuid import UUID
+
+import asyncpg
+from cryptography.exceptions import InvalidTag
+
+from services.intake import keep_store
+from services.intake.arrival import Arrival, judge_arrival, read_on
+from services.intake.feeds import FeedDirectory
+from services.intake.keep_store import Kept
+from services.intake.receiving import GROUP_MOST, Reception
+from services.intake.sealing import Seal
+from shared.lasting import lasting
+from shared.metrics import ARRIVALS_OLDEST, ARRIVALS_WAITING, WORK_ALIVE
+from shared.postgres import Database
+from shared.telemetry import log
+
+# Read ahead of the groups that are being committed; no more, since a message that is read takes ten times its bytes.
+READ_AHEAD = 3 * GROUP_MOST
+# What somebody else should have interpreted long ago, or what could not be stored in the end, is taken up by whoever
+# sees it.
+LEFT_BEHIND = timedelta(seconds=30)
+LOOK_EVERY_S = 15.0
+TAKEN_UP_AT_ONCE = 500
+
+
+class WorkingOff:
+    """The kept messages of this process. `most_ahead`: so many may wait; beyond it nothing more is answered early."""
+
+    def __init__(
+        self, database: Database, feeds: FeedDirectory, seal: Seal, reception: Reception, most_ahead: int
+    ) -> None:
+        self.reception = reception
+        self._database = database
+        self._feeds = feeds
+        self._seal = seal
+        self._most_ahead = most_ahead
+        self._unread: deque[tuple[Arrival, object]] = deque()
+        self._here: dict[UUID, datetime] = {}
+        self._changed = asyncio.Event()
+        self._more = asyncio.Event()
+
+    def add(self, arrival: Arrival, sender: object) -> None:
+        """A message whose bytes stand in the store."""
+        arrival.is_kept = True
+        self._here[arrival.id] = arrival.received
+        self._unread.append((arrival, sender))
+        self._more.set()
+        ARRIVALS_WAITING.set(len(self._here))
+
+    async def has_room(self) -> None:
+        """Waits until fewer wait here than may."""
+        while len(self._here) >= self._most_ahead:
+            await self._next_change()
+
+    async def drained(self) -> None:
+        """Waits until everything here has taken effect."""
+        while self._here:
+            await self._next_change()
+
+    async def run(self) -> None:
+        """Until cancelled. What waits then is interpreted by the next process."""
+        async with asyncio.TaskGroup() as work:
+            work.create_task(lasting(self._read_on()))
+            work.create_task(lasting(self._take_up()))
+
+    async def _next_change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+    async def _read_on(self) -> None:
+        while True:
+            await self._more.wait()
+            while self._unread and len(self._here) - len(self._unread) < READ_AHEAD:
+                arrival, sender = self._unread.popleft()
+                read_on(arrival, self._feeds)
+                self.reception.offer(arrival, sender).add_done_callback(partial(self._settled, arrival.id))
+                # Who is to be answered comes first: this is what a burst makes wait.
+                await asyncio.sleep(0)
+            if self._unread:
+                await self._next_change()
+            else:
+                self._more.clear()
+
+    def _settled(self, message_id: UUID, _verdict: object) -> None:
+        """It took effect, or could not be stored at all: then it is taken up again later."""
+        self._here.pop(message_id, None)
+        ARRIVALS_WAITING.set(len(self._here))
+        self._changed.set()
+
+    async def _take_up(self) -> None:
+        older_than = timedelta()
+        while True:
+            oldest = min(self._here.values(), default=None)
+            ARRIVALS_OLDEST.set((datetime.now(UTC) - oldest).total_seconds() if oldest else 0)
+            try:
+                await self._take_up_left_behind(older_than)
+                older_than = LEFT_BEHIND
+                WORK_ALIVE.labels("arrivals").set_to_current_time()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                log.warning("messages left behind not looked for", error=error, retry_in=LOOK_EVERY_S)
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    async def _take_up_left_behind(self, older_than: timedelta) -> None:
+        after: UUID | None = None
+        while True:
+            async with self._database.pool.acquire() as connection:
+                rows = await keep_store.waiting(connection, older_than, after, TAKEN_UP_AT_ONCE)
+            for row in rows:
+                if row.id not in self._here:
+                    self._add_left_behind(row)
+            if len(rows) < TAKEN_UP_AT_ONCE:
+                return
+            after = rows[-1].id
+            await self.has_room()
+
+    def _add_left_behind(self, kept: Kept) -> None:
+        try:
+            raw = self._seal.open(kept.raw, kept.id)
+        except InvalidTag as error:
+            log.error("a kept message can't be opened with this key", error=error, message_id=kept.id)
+            return
+        self.add(judge_arrival(raw, self._feeds, kept.host, message_id=kept.id, received=kept.received), None)
