@@ -4,6 +4,7 @@ import asyncio
 import re
 import secrets
 import ssl
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +16,9 @@ from deploy.cli.output import Json, console, fail, print_json
 from deploy.operations import Operations
 from shared.mllp import Ack, MllpClient, MllpTarget
 
-FOUND_SECONDS = 5.0
+FOUND_SECONDS = 15.0
+REPEATED_SECONDS = 2.0
+CLOCKS_APART = timedelta(seconds=1)
 QUIET_SECONDS = 2.0
 LONGEST_SECONDS = 15.0
 LOOK_SECONDS = 0.2
@@ -54,7 +57,7 @@ def send(
     results = stack.run(_send(stack.find(), payloads, tls, quiet=as_json))
     if as_json:
         print_json(results)
-    if not all(result["ack"] in {"AA", "CA"} for result in results):
+    if not all(is_taken(result) for result in results):
         raise typer.Exit(1)
 
 
@@ -118,9 +121,10 @@ async def _send(
 
 
 async def _one(operations: Operations, connection: MllpClient, payload: bytes) -> dict[str, Any]:
+    sent = datetime.now(UTC) - CLOCKS_APART
     ack = await connection.send(payload)
     told: dict[str, Any] = {"control_id": ack.control_id, "ack": ack.code, "text": ack.text}
-    message = await _stored(operations, ack)
+    message = await _stored(operations, ack, sent)
     if message is None:
         return told | {"stored": False, "effects": []}
     told |= {name: message.get(name) for name in ("id", "feed", "outcome", "reason")} | {"stored": True}
@@ -129,12 +133,13 @@ async def _one(operations: Operations, connection: MllpClient, payload: bytes) -
     return told | {"effects": await _effects(operations, str(message["id"]))}
 
 
-async def _stored(operations: Operations, ack: Ack) -> dict[str, Any] | None:
-    """The newest stored message with the acknowledged control id."""
-    deadline = asyncio.get_running_loop().time() + FOUND_SECONDS
-    while asyncio.get_running_loop().time() < deadline:
+async def _stored(operations: Operations, ack: Ack, sent: datetime) -> dict[str, Any] | None:
+    """The newest message with this control id, once it is interpreted; an older one where this one repeats it."""
+    clock = asyncio.get_running_loop().time
+    began = clock()
+    while clock() - began < FOUND_SECONDS:
         items = (await operations.get("intake", "/messages", control_id=ack.control_id, limit=1))["items"]
-        if items:
+        if items and (datetime.fromisoformat(items[0]["received_at"]) >= sent or clock() - began > REPEATED_SECONDS):
             message: dict[str, Any] = await operations.get("intake", f"/messages/{items[0]['id']}")
             return message
         await asyncio.sleep(LOOK_SECONDS)
@@ -155,13 +160,19 @@ async def _effects(operations: Operations, message: str) -> list[dict[str, Any]]
         await asyncio.sleep(LOOK_SECONDS)
 
 
+def is_taken(result: dict[str, Any]) -> bool:
+    """Whether it was acknowledged positively."""
+    return result["ack"] in {"AA", "CA"}
+
+
 def _show(result: dict[str, Any]) -> None:
-    colour = "green" if result["ack"] in {"AA", "CA"} else "red"
+    colour = "green" if is_taken(result) else "red"
     console.print(
         f"[bold {colour}]{result['ack']}[/] {result['control_id']} {result['text']}".rstrip(), highlight=False
     )
     if not result["stored"]:
-        console.print("  not found among the stored messages")
+        known = "kept; not interpreted yet, see: handoff hops" if is_taken(result) else "not found in the message log"
+        console.print(f"  {known}")
     elif not result["effects"]:
         console.print(f"  stored; none, because {result['reason'] or result['outcome']}")
     else:
