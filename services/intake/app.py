@@ -60,8 +60,8 @@ class Parts:
         self.settings, self.database, self.feeds = settings, database, feeds
         self.seal = Seal(settings.raw_key_bytes)
         self.reception = Reception(database, self.seal)
-        working_off = WorkingOff(database, feeds, self.seal, self.reception, settings.mllp.most_ahead)
-        self.listener = Listener(settings.mllp, feeds, Keeping(database, self.seal, working_off))
+        self.working_off = WorkingOff(database, feeds, self.seal, self.reception, settings.mllp.most_ahead)
+        self.listener = Listener(settings.mllp, feeds, Keeping(database, self.seal, self.working_off))
         self.corrector = Corrector(database, feeds, self.seal)
         self.runs = ReplayRuns(database, self.corrector, self.reception)
         self.files = IncomingFiles(database, feeds, self.reception, self.seal)
@@ -101,7 +101,7 @@ def _routers(parts: Parts) -> list[APIRouter]:
     database, feeds, reception, seal = parts.database, parts.feeds, parts.reception, parts.seal
     return [
         messages_router(feeds, reception),
-        log_router(database, feeds, seal),
+        log_router(database, feeds, seal, parts.working_off.caught_up),
         replay_router(database, parts.corrector, reception, parts.runs),
         feeds_router(database, feeds),
         identity_router(database, feeds, reception, seal),

@@ -1,11 +1,11 @@
 """The routes of looking into the message log."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import Field
 
 from services.intake import log_store
@@ -55,8 +55,11 @@ class Search(Page):
     visit_number: str | None = Field(default=None, min_length=1, max_length=200, description="PV1-19, or the account.")
 
 
-def log_router(database: Database, feeds: FeedDirectory, seal: Seal) -> APIRouter:
-    router = APIRouter(tags=["message log"])
+def log_router(
+    database: Database, feeds: FeedDirectory, seal: Seal, caught_up: Callable[[], Awaitable[None]]
+) -> APIRouter:
+    """`caught_up` waits a moment for what was acknowledged and is still to be interpreted."""
+    router = APIRouter(tags=["message log"], dependencies=[Depends(caught_up)])
     _add_pages(router, database, feeds)
     _add_search(router, database, feeds)
     _add_one(router, database, feeds, seal)

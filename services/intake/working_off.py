@@ -5,6 +5,7 @@ Also what another process left behind: it may have ended between the answer and 
 
 import asyncio
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -29,6 +30,7 @@ READ_AHEAD = 3 * GROUP_MOST
 # sees it.
 LEFT_BEHIND = timedelta(seconds=30)
 LOOK_EVERY_S = 15.0
+A_MOMENT_S = 0.5
 TAKEN_UP_AT_ONCE = 500
 
 
@@ -65,6 +67,16 @@ class WorkingOff:
         """Waits until everything here has taken effect."""
         while self._here:
             await self._next_change()
+
+    async def caught_up(self) -> None:
+        """Waits until what was acknowledged before has taken effect, but a moment at most: who has just been answered
+        and looks finds the message, and a burst makes nobody wait for long.
+        """
+        now = datetime.now(UTC)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(A_MOMENT_S):
+                while self._here and next(iter(self._here.values())) <= now:
+                    await self._next_change()
 
     async def run(self) -> None:
         """Until cancelled. What waits then is interpreted by the next process."""

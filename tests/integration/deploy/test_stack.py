@@ -37,6 +37,8 @@ async def effects_of(stack: StackDriver, payload: bytes, wanted: set[str]) -> No
 
         async def reached() -> bool:
             items = (await operations.get("intake", "/messages", control_id=ack.control_id))["items"]
+            if not items:
+                return False
             tree = await operations.get("dashboard", f"/api/effects/{items[0]['id']}")
             return wanted <= set(sources(tree["effects"]))
 

@@ -20,6 +20,6 @@ def message_routers(intake: Intake) -> list[APIRouter]:
     corrector = Corrector(intake.database, intake.feeds, Seal(KEY))
     return [
         messages_router(intake.feeds, intake.reception),
-        log_router(intake.database, intake.feeds, Seal(KEY)),
+        log_router(intake.database, intake.feeds, Seal(KEY), intake.working_off.caught_up),
         replay_router(intake.database, corrector, intake.reception, runs_of(intake)),
     ]
