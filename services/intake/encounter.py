@@ -54,7 +54,8 @@ class Milestone:
 class EncounterState:
     """Where a stay stands. `is_stub`: something was said of it, but its opening was never seen. `merged_into`: the
     visit under whose number it goes on; what still comes under the old one is that one's. `movements`: the ids that
-    were told of it (ZBE-1); `has_history`: some of them were told as movements of the past.
+    were told of it (ZBE-1); `has_history`: some of them were told as movements of the past; `has_inserts`: some were
+    inserted by their id, not only cancelled or updated.
     """
 
     status: EncounterStatus = EncounterStatus.UNKNOWN
@@ -66,6 +67,7 @@ class EncounterState:
     merged_into: Identifier | None = None
     movements: tuple[str, ...] = ()
     has_history: bool = False
+    has_inserts: bool = False
 
     def but(self, **changes: Any) -> "EncounterState":
         return replace(self, **changes)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from services.intake.encounter import EncounterState, in_order
-from services.intake.message import Action, Movement, StayFact
+from services.intake.message import Action, Movement, Rank, StayFact
 from services.intake.triggers import AMENDS_MOVEMENT, MOVEMENT_GONE, RANKS
 
 # They end or delete more than a movement, whichever one they name.
@@ -25,7 +25,7 @@ def settle(facts: Iterable[StayFact]) -> list[StayFact]:
             told.setdefault(fact.movement.id, []).append(fact)
     if not told:
         return ordered
-    are_named = any(fact.movement and fact.movement.action is Action.INSERT for fact in ordered)
+    are_named = any(fact.movement and fact.movement.action is Action.INSERT for fact in ordered)  # see is_new
     standing: list[StayFact] = []
     rest = [fact for fact in ordered if fact.movement is None]
     for its in told.values():
@@ -56,9 +56,11 @@ def _settle_one(its: Sequence[StayFact], *, are_named: bool) -> tuple[StayFact |
 
 def _after_cancel(fact: StayFact, movement: Movement, *, are_named: bool) -> list[StayFact]:
     """Which movement is cancelled, its id says: the trigger's own rule, which takes back the last one, is for senders
-    who name no movement but in their cancels.
+    who name no movement but in their cancels. A trigger that takes nothing back (A01 with ZBE-4 CANCEL) must not do
+    what the message cancels.
     """
-    if fact.trigger in _OF_THE_WHOLE_STAY or not are_named:
+    takes_back = RANKS[fact.trigger] == Rank.CANCEL
+    if fact.trigger in _OF_THE_WHOLE_STAY or (takes_back and not are_named):
         return [_plain(fact, fact.trigger)]
     return [] if movement.is_historic else [_plain(fact, MOVEMENT_GONE)]
 
@@ -113,11 +115,18 @@ def remember(state: EncounterState, facts: Iterable[StayFact]) -> EncounterState
     return state.but(
         movements=tuple(sorted({*state.movements, *(movement.id for movement in told)})),
         has_history=state.has_history or any(movement.is_historic for movement in told),
+        has_inserts=state.has_inserts or any(movement.action is Action.INSERT for movement in told),
     )
 
 
 def is_new(state: EncounterState, movement: Movement) -> bool:
-    """Whether it is one more movement behind all that are known: anything else needs all facts of the stay."""
+    """Whether it is one more movement behind all that are known: anything else needs all facts of the stay.
+
+    So does the first insert after cancels: only now it is known that the sender names its movements, and what those
+    cancels took back.
+    """
     if movement.action is not Action.INSERT or movement.is_historic or state.has_history:
+        return False
+    if state.movements and not state.has_inserts:
         return False
     return movement.id not in state.movements

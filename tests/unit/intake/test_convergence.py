@@ -2,6 +2,7 @@
 not taken back is the same.
 """
 
+import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import permutations
@@ -22,6 +23,7 @@ from services.intake.message import StayFact
 from shared.events.encounters import Discharged, EncounterDeleted, EncounterFact, EncounterUpdated
 from tests.unit.intake.messages import ICU, STEP_DOWN, WARD, adt, fact
 
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "1000"))
 RECORD = "record"
 NO_FEEDS = Feeds()
 CANCELS = {*TAKEN_BACK_BY.values(), EncounterDeleted} - {EncounterUpdated}
@@ -95,7 +97,7 @@ def stays(draw: st.DrawFn) -> list[bytes]:
     ]
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=EXAMPLES)
 @given(stays(), st.data())
 def test_any_permutation_and_repetition_ends_the_same(messages: list[bytes], data: st.DataObject) -> None:
     shuffled = data.draw(st.permutations(messages + data.draw(st.lists(st.sampled_from(messages), max_size=3))))
@@ -121,12 +123,14 @@ def facts(draw: st.DrawFn) -> list[StayFact]:
     ]
 
 
+@settings(max_examples=EXAMPLES)
 @given(facts(), st.integers(0, 8))
 def test_folding_on_from_a_state_is_folding_from_the_beginning(told: list[StayFact], cut: int) -> None:
     ordered = sorted(told, key=lambda one: one.order)
     assert fold(ordered[cut:], fold(ordered[:cut])) == fold(ordered)
 
 
+@settings(max_examples=EXAMPLES)
 @given(facts())
 def test_facts_survive_their_storage(told: list[StayFact]) -> None:
     assert [StayFact.from_json(one.as_json()) for one in told] == told

@@ -1,21 +1,25 @@
 """Movements with ids (ZBE): what was inserted, updated and cancelled, in whatever order it is told."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import permutations
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.intake.encounter import EMPTY
+from services.intake.encounter import EMPTY, EncounterState, state_as_json, state_from_json
 from services.intake.lifecycle import apply, fold
 from services.intake.message import Action, Movement, Reason, StayFact
 from services.intake.sequence import all_follow, follows
 from shared.events.people import EncounterStatus as S
 from tests.unit.intake.messages import ICU, STEP_DOWN, WARD, adt, at, fact
 from tests.unit.intake.statements import read
-from tests.unit.intake.test_convergence import tell
+from tests.unit.intake.test_convergence import PLACES, TRIGGERS, tell
 
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500"))
 INSERT, UPDATE, CANCEL = Action.INSERT, Action.UPDATE, Action.CANCEL
 
 
@@ -128,6 +132,23 @@ STORIES: list[tuple[str, list[StayFact], S, dict[str, str], list[tuple[str, str]
          moved("A12", "11:00", "2", CANCEL, location=WARD)],
         S.IN_PROGRESS, WARD, [ADMITTED],
     ),
+    (
+        "only the insert after it tells that a cancel is of the movement it names and of no other",
+        [fact("A01", "09:00", location=WARD), fact("A02", "10:00", location=ICU),
+         moved("A12", "11:00", "7", CANCEL, location=ICU), moved("A02", "12:00", "3", location=STEP_DOWN)],
+        S.IN_PROGRESS, STEP_DOWN, [ADMITTED, IN_ICU, ("transferred:5E^510^C:0", "12:00")],
+    ),
+    (
+        "a cancelled admission is none, told as A01",
+        [moved("A01", "09:00", "1", CANCEL, location=WARD)],
+        S.IN_PROGRESS, WARD, [],
+    ),
+    (
+        "a cancelled discharge is none, told as A03",
+        [fact("A01", "09:00", location=WARD),
+         moved("A03", "15:00", "9", CANCEL, location=WARD, discharged_at=at("15:00"))],
+        S.IN_PROGRESS, WARD, [ADMITTED],
+    ),
 ]  # fmt: skip
 
 
@@ -152,7 +173,7 @@ NUMBERS = ("1", "2", "3")
 def movements(draw: st.DrawFn) -> list[StayFact]:
     told = []
     for number in range(draw(st.integers(1, 7))):
-        trigger = draw(st.sampled_from(["A01", "A02", "A03", "A06", "A08", "A11", "A12", "A13", "A21", "A52", "Z99"]))
+        trigger = draw(st.sampled_from([*TRIGGERS, "Z99"]))
         minute = draw(st.integers(0, 5))
         one = fact(trigger, f"09:0{minute}", digest=str(number), location=draw(st.sampled_from([WARD, ICU, STEP_DOWN])))
         if draw(st.booleans()) or trigger == "Z99":
@@ -166,27 +187,90 @@ def movements(draw: st.DrawFn) -> list[StayFact]:
     return told
 
 
-@settings(max_examples=500)
+def one_after_the_other(told: Sequence[StayFact]) -> EncounterState:
+    """As they are taken in: each against the state as it was kept, or all again where it does not only add to it."""
+    state = EMPTY
+    for number, one in enumerate(told):
+        kept = state_from_json(orjson.loads(state_as_json(state)))
+        state = apply(kept, one) if follows(kept, one) else fold(told[: number + 1])
+    return state
+
+
+@settings(max_examples=EXAMPLES)
 @given(movements(), st.data())
 def test_one_after_the_other_is_all_at_once(told: list[StayFact], data: st.DataObject) -> None:
-    shuffled = data.draw(st.permutations(told))
-    known: list[StayFact] = []
-    state = EMPTY
-    for one in shuffled:
-        state = apply(state, one) if follows(state, one) else fold([*known, one])
-        known.append(one)
-    assert state == fold(told)
+    assert one_after_the_other(data.draw(st.permutations(told))) == fold(told)
 
 
-@given(movements(), st.integers(0, 7))
-def test_what_all_follows_can_be_applied_in_a_row(told: list[StayFact], cut: int) -> None:
-    state = fold(told[:cut])
-    if all_follow(state, told[cut:]):
-        for one in told[cut:]:
+@pytest.mark.parametrize("minute", ["09:00", "09:01"])
+@pytest.mark.parametrize("trigger", ["A01", "A03", "A11", "A12", "A13", "A52"])
+def test_the_first_insert_after_a_cancel_needs_all_that_was_told(trigger: str, minute: str) -> None:
+    """It changes what the cancel before it took back."""
+    cancelled = moved(trigger, "09:00", "1", CANCEL, location=WARD)
+    inserted = moved("A01", minute, "2", location=ICU)
+    admitted = fact("A01", "08:00", location=WARD)
+    for told in permutations([cancelled, inserted]), permutations([admitted, cancelled, inserted]):
+        for order in told:
+            assert one_after_the_other(order) == fold(order)
+    assert not follows(fold([cancelled]), inserted)
+
+
+def test_inserts_in_their_order_need_nothing_of_what_was_told_before() -> None:
+    told = [ADMIT, TO_ICU, TO_STEP_DOWN, HOME]
+    assert all(follows(fold(told[:known]), told[known]) for known in range(len(told)))
+
+
+@settings(max_examples=EXAMPLES)
+@given(movements(), st.integers(0, 7), st.data())
+def test_what_all_follows_can_be_applied_in_a_row(told: list[StayFact], cut: int, data: st.DataObject) -> None:
+    ordered = sorted(told, key=lambda one: one.order) if data.draw(st.booleans()) else told
+    state = fold(ordered[:cut])
+    if all_follow(state, ordered[cut:]):
+        for one in ordered[cut:]:
+            assert follows(state, one)
             state = apply(state, one)
-        assert state == fold(told)
+        assert state == fold(ordered)
 
 
+@st.composite
+def messages_with_movements(draw: st.DrawFn) -> list[bytes]:
+    said = []
+    for number in range(draw(st.integers(1, 6))):
+        trigger = draw(st.sampled_from([*TRIGGERS, "Z99"]))
+        message = adt(
+            trigger,
+            control_id=str(number),
+            recorded=f"2026030209{draw(st.integers(0, 5)):02d}",
+            patient_class=draw(st.sampled_from("IEO")),
+            location=draw(st.sampled_from(PLACES)),
+            discharged=draw(st.sampled_from(["", "202603021500"])),
+            disposition=draw(st.sampled_from(["", "01", "30"])),
+        )
+        if draw(st.booleans()) or trigger == "Z99":
+            message += zbe(
+                draw(st.sampled_from(NUMBERS)),
+                draw(st.sampled_from(["", "INSERT", "UPDATE", "CANCEL"])),
+                draw(st.sampled_from(["", "202603020901", "202603020904"])),
+                past=draw(st.sampled_from("NY")),
+                original=draw(st.sampled_from(["", "A02", "A03"])),
+            )
+        said.append(message)
+    return said
+
+
+@settings(max_examples=EXAMPLES)
+@given(messages_with_movements(), st.data())
+def test_whatever_is_told_of_movements_ends_the_same(messages: list[bytes], data: st.DataObject) -> None:
+    again = data.draw(st.lists(st.sampled_from(messages), max_size=2))
+    state, listener, chart = tell(messages)
+    other_state, other_listener, other = tell(data.draw(st.permutations(messages + again)))
+    assert other_state == state
+    assert sorted(other_listener.standing.values()) == sorted(listener.standing.values())
+    [announced], [others] = [[s.announced for s in one.stays.values()] for one in (chart, other)]
+    assert [(a.key, a.at, a.detail) for a in announced] == [(a.key, a.at, a.detail) for a in others]
+
+
+@settings(max_examples=EXAMPLES)
 @given(movements())
 def test_movements_survive_their_storage(told: list[StayFact]) -> None:
     assert [StayFact.from_json(one.as_json()) for one in told] == told
