@@ -123,14 +123,14 @@ def facts(draw: st.DrawFn) -> list[StayFact]:
     ]
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES // 10)
 @given(facts(), st.integers(0, 8))
 def test_folding_on_from_a_state_is_folding_from_the_beginning(told: list[StayFact], cut: int) -> None:
     ordered = sorted(told, key=lambda one: one.order)
     assert fold(ordered[cut:], fold(ordered[:cut])) == fold(ordered)
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES // 10)
 @given(facts())
 def test_facts_survive_their_storage(told: list[StayFact]) -> None:
     assert [StayFact.from_json(one.as_json()) for one in told] == told

@@ -220,7 +220,7 @@ def test_inserts_in_their_order_need_nothing_of_what_was_told_before() -> None:
     assert all(follows(fold(told[:known]), told[known]) for known in range(len(told)))
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES // 2)
 @given(movements(), st.integers(0, 7), st.data())
 def test_what_all_follows_can_be_applied_in_a_row(told: list[StayFact], cut: int, data: st.DataObject) -> None:
     ordered = sorted(told, key=lambda one: one.order) if data.draw(st.booleans()) else told
@@ -258,7 +258,7 @@ def messages_with_movements(draw: st.DrawFn) -> list[bytes]:
     return said
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES // 2)
 @given(messages_with_movements(), st.data())
 def test_whatever_is_told_of_movements_ends_the_same(messages: list[bytes], data: st.DataObject) -> None:
     again = data.draw(st.lists(st.sampled_from(messages), max_size=2))
@@ -270,7 +270,7 @@ def test_whatever_is_told_of_movements_ends_the_same(messages: list[bytes], data
     assert [(a.key, a.at, a.detail) for a in announced] == [(a.key, a.at, a.detail) for a in others]
 
 
-@settings(max_examples=EXAMPLES)
+@settings(max_examples=EXAMPLES // 5)
 @given(movements())
 def test_movements_survive_their_storage(told: list[StayFact]) -> None:
     assert [StayFact.from_json(one.as_json()) for one in told] == told
