@@ -86,6 +86,9 @@ TIMERS_SET_ASIDE = Gauge(
 TASKS_ESCALATED = Counter("handoff_tasks_escalated", "Firings of an escalation level", ("level",))
 TASKS_OVERDUE = Gauge("handoff_tasks_overdue", "Open tasks past their due time")
 QUALITY_WAITING = Gauge("handoff_quality_waiting", "Changes not counted by the quality measures yet, 10,000 at most")
+REFERRAL_DUPLICATES = Counter(
+    "handoff_referral_duplicates", "Suspected duplicates of referrals that a person decided on", ("decision",)
+)
 SIGNALS_OPEN = Gauge("handoff_signals_open", "Live signals now raised", ("kind",))
 SIGNALS_RAISED = Counter("handoff_signals_raised", "Live signals raised", ("kind",))
 SIGNALS_CLEARED = Counter("handoff_signals_cleared", "Live signals cleared", ("kind",))

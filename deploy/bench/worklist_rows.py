@@ -92,7 +92,8 @@ OUTCOME = {
     "counted_at": "s.counted_at - make_interval(days => c.days)",
     "counted_on": "s.counted_on - c.days",
     "closes_at": "s.closes_at - make_interval(days => c.days)",
-    "met": "c.luck < 0.6",
+    "met": "s.exclusion IS NULL AND c.luck < 0.6",
+    "value": "CASE WHEN s.exclusion IS NULL AND c.luck < 0.6 THEN round((50 * c.luck)::numeric, 2)::float END",
 }
 COUNTED = "CREATE TEMP TABLE counted AS SELECT row_number() OVER () - 1 AS number, o.* FROM quality_outcome o"
 EACH_OUTCOME = f"""

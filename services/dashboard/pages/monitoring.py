@@ -141,7 +141,9 @@ def _watch_body(found: dict[str, Any], signals: list[str], given: dict[str, str]
         own = own_limits(found["signals"][name], given, name, by) if name in found["signals"] else None
         if own is not None:
             limits[name] = own
-    return {"signals": signals, "variant": given.get("variant") or None, "limits": limits}
+    version = (found["monitoring"] or {}).get("version", 0)
+    seen = int(given["version"]) if given.get("version", "").isdecimal() else version
+    return {"signals": signals, "variant": given.get("variant") or None, "limits": limits, "version": seen}
 
 
 @router.post("/transitions/{transition_id}/monitoring/stop", dependencies=[own_form])

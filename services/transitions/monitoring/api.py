@@ -8,7 +8,7 @@ import orjson
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from services.transitions.acting import Act, UnknownError
+from services.transitions.acting import Act, StaleVersionError, UnknownError
 from services.transitions.answers import act_of, answered, place_in
 from services.transitions.monitoring import lists, store
 from services.transitions.monitoring.alert import Alert
@@ -29,11 +29,14 @@ ENDED = frozenset({"revoked"})
 
 
 class Watching(StrictModel):
-    """`limits` are the patient's own and replace a signal's defaults; `variant` is a set for a condition (copd)."""
+    """`limits` are the patient's own and replace a signal's defaults; `variant` is a set for a condition (copd).
+    `version` is the one that the person saw: 0 where nobody watched the patient.
+    """
 
     signals: tuple[str, ...] = Field(min_length=1, max_length=20)
     variant: str | None = None
     limits: Mapping[str, Watch] = {}
+    version: int = Field(default=0, ge=0)
 
 
 class Answered(StrictModel):
@@ -50,7 +53,9 @@ def monitoring_router(database: Database, library: Library, rules: MonitoringRul
 def _add_watching(router: APIRouter, database: Database, rules: MonitoringRules) -> None:
     @router.put("/transitions/{transition_id}/monitoring")
     async def watch(transition_id: UUID, body: Watching, caller: CareManager, request: Request) -> dict[str, Any]:
-        """Watches the patient from now on, or changes how; said twice it is as said once."""
+        """Watches the patient from now on, or changes how; said twice it is as said once. A change on top of another's
+        change is refused (409 `stale-version`, with the version that stands).
+        """
         _must_be_known(body, rules)
         async with database.transaction() as tx:
             act = await act_of(tx, caller, request, None)
@@ -78,6 +83,14 @@ def _must_be_known(body: Watching, rules: MonitoringRules) -> None:
     if wants:
         field, detail = next(iter(wants.items()))
         raise Problem(422, "The request does not fit", detail, slug="invalid-request", field=f"body.{field}")
+
+
+def _must_be_seen(seen: int, version: int) -> None:
+    """Raises StaleVersionError where the monitoring is not as the person saw it; 0 stands for none."""
+    if seen != version:
+        raise StaleVersionError(
+            version, "it was changed meanwhile" if version else "the patient is not watched any more"
+        )
 
 
 async def _patient_of(tx: Transaction, transition_id: UUID, act: Act) -> str:
@@ -108,6 +121,10 @@ async def _start(tx: Transaction, rules: MonitoringRules, transition_id: UUID, b
         since=before["since"] if before else act.at,
         version=(before["version"] if before else 0) + 1,
     )
+    running = await store.load(tx.connection, [], [monitoring.id])
+    if running and running[0].is_watched_as(monitoring):
+        return running[0]
+    _must_be_seen(body.version, running[0].version if running else 0)
     await store.save(tx.connection, monitoring)
     await plan_silence(tx, rules, monitoring, await store.alerts_of(tx.connection, monitoring.id, monitoring.since))
     return monitoring

@@ -118,6 +118,10 @@ class Monitoring:
     version: int = 1
     is_paused: bool = False
 
+    def is_watched_as(self, other: "Monitoring") -> bool:
+        """Whether the same is watched in the same way."""
+        return (self.signals, self.variant, self.limits) == (other.signals, other.variant, other.limits)
+
     @property
     def watched(self) -> Watched:
         return Watched(self.id, self.patient_id, self.facility, self.since)

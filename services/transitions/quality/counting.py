@@ -7,10 +7,12 @@ from datetime import date, datetime, timedelta
 from services.transitions.disposition import base_of
 from services.transitions.evidence import Evidence
 from services.transitions.quality.chores import count_levels, count_referrals, count_tasks
+from services.transitions.quality.duplicates import count_duplicates
 from services.transitions.quality.episodes import candidates
 from services.transitions.quality.exclusions import last_day_of, left_out, principal
 from services.transitions.quality.measure_parts import ByDeed, ByReadmission, ByReturn, Population, Repeated, Unmet
 from services.transitions.quality.measures import (
+    DuplicateMeasure,
     LevelMeasure,
     Measure,
     Measures,
@@ -233,6 +235,8 @@ def _count(measure: Measure, stays: Stays) -> list[Outcome]:
             return stays.count(measure)
         case ReferralMeasure():
             return count_referrals(measure, stays.history)
+        case DuplicateMeasure():
+            return count_duplicates(measure, stays.history)
         case TaskMeasure():
             return count_tasks(measure, stays.history)
         case LevelMeasure():

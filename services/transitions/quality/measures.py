@@ -90,6 +90,13 @@ class ReferralMeasure(_Measure):
         return Proof(self.proof) if self.proof != "closed" else None
 
 
+class DuplicateMeasure(_Measure):
+    """Of referrals held as suspected duplicates: avoided when a person linked or cancelled them within so many days."""
+
+    counts: Literal["duplicates"]
+    to_day: int = Field(ge=1, le=400)
+
+
 class TaskMeasure(_Measure):
     """Of obligations that are owed: done in time, or escalated."""
 
@@ -104,7 +111,7 @@ class LevelMeasure(_Measure):
     within_seconds: int = Field(ge=1, le=86_400)
 
 
-Measure = StayMeasure | ReferralMeasure | TaskMeasure | LevelMeasure
+Measure = StayMeasure | ReferralMeasure | DuplicateMeasure | TaskMeasure | LevelMeasure
 ONE: TypeAdapter[Measure] = TypeAdapter(Annotated[Measure, Field(discriminator="counts")])
 
 

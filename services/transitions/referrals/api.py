@@ -17,6 +17,7 @@ from services.transitions.referrals.referral import Referral
 from services.transitions.referrals.rules import LoopRules, Priority
 from services.transitions.referrals.states import WHO, Kind, Side, State
 from shared.http import Caller, Problem, Role, StrictModel, allow, audited, audited_read
+from shared.metrics import REFERRAL_DUPLICATES
 from shared.postgres import Database
 
 Reader = Annotated[Caller, allow(Role.CARE_MANAGER, Role.PROVIDER, Role.AUDITOR)]
@@ -215,6 +216,7 @@ def _add_requesting(router: APIRouter, database: Database, rules: LoopRules) -> 
             step = Step(kind=kind, version=body.version, at=act.at, said=said)
             after = await answered(acting.decide_duplicate(tx, rules, referral_id, act, step))
             await audited(tx.connection, caller, "duplicate decided", [after.patient_id], request)
+        REFERRAL_DUPLICATES.labels(body.decision).inc()
         return _told(after)
 
 

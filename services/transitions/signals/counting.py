@@ -49,13 +49,14 @@ SET_STAYS = """
 WITH before AS (SELECT * FROM signal_stay WHERE encounter_id = ANY($1)),
 after AS (
     INSERT INTO signal_stay AS s (encounter_id, version, patient_id, facility, unit, present, counts, arrived_at,
-                                  discharged_at, expected_by)
+                                  discharged_at, expected_by, time_zone)
     SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::boolean[],
-                         $8::timestamptz[], $9::timestamptz[], $10::timestamptz[])
+                         $8::timestamptz[], $9::timestamptz[], $10::timestamptz[], $11::text[])
     ON CONFLICT (encounter_id) DO UPDATE SET
         version = excluded.version, patient_id = excluded.patient_id, facility = excluded.facility,
         unit = excluded.unit, present = excluded.present, counts = excluded.counts,
-        arrived_at = excluded.arrived_at, discharged_at = excluded.discharged_at, expected_by = excluded.expected_by
+        arrived_at = excluded.arrived_at, discharged_at = excluded.discharged_at, expected_by = excluded.expected_by,
+        time_zone = excluded.time_zone
     WHERE s.version <= excluded.version
     RETURNING *
 ),
@@ -106,7 +107,7 @@ async def set_stays(connection: "Connection", stays: Sequence[Stay], *, recount_
     rows = [
         (
             s.encounter_id, s.version, s.patient_id, s.facility, s.unit, s.present, s.counts, s.arrived_at,
-            s.discharged_at, s.expected_by,
+            s.discharged_at, s.expected_by, s.time_zone,
         )
         for s in stays
     ]  # fmt: skip

@@ -63,6 +63,7 @@ class Stay:
     arrived_at: datetime | None
     discharged_at: datetime | None
     expected_by: datetime | None = None
+    time_zone: str | None = None
 
 
 def minutes_of(events: Iterable[AnyEvent]) -> list[Count]:
@@ -126,6 +127,7 @@ def _stay(encounter: Encounter) -> Stay:
         arrived_at=encounter.admitted_at,
         discharged_at=encounter.discharged_at,
         expected_by=expected_by(encounter.expected_discharge_at, encounter.facility.time_zone),
+        time_zone=encounter.facility.time_zone,
     )
 
 

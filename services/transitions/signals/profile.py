@@ -5,7 +5,7 @@ night over a change of the clocks. What was learned is set by hour, never added:
 the order in which hours are told does not matter.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -68,6 +68,12 @@ def zone_named(name: str | None) -> ZoneInfo:
         return ZoneInfo(name or "UTC")
     except (LookupError, ValueError, OSError):
         return ZoneInfo("UTC")
+
+
+def hours_before(at: datetime, zone: ZoneInfo, days: Iterable[int]) -> list[datetime]:
+    """The hours (UTC, whole) in which the clock there showed the same so many days before."""
+    local = at.astimezone(zone)
+    return [hour_start((local - timedelta(days=back)).astimezone(UTC)) for back in days]
 
 
 def slot_of(hour: datetime, zone: ZoneInfo) -> int:

@@ -1,13 +1,13 @@
 """SQL of the judge, in transitions' schema: what it reads, what it keeps open, and its gauges."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from services.transitions.signals.counting import columns
 from services.transitions.signals.following import Standing
-from services.transitions.signals.profile import Profile
+from services.transitions.signals.profile import Profile, hours_before, zone_named
 from services.transitions.signals.readings import (
     CensusReading,
     FacilityReading,
@@ -38,16 +38,16 @@ FROM signal_feed f LEFT JOIN signal_profile p USING (feed) ORDER BY f.feed
 PROFILES = "SELECT feed, body FROM signal_profile WHERE feed = ANY($1)"
 # A place that had patients within the last day and has none now is read as empty.
 CENSUS = """
-SELECT facility, unit, count(*) FILTER (WHERE present)::int AS patients FROM signal_stay
+SELECT facility, unit, count(*) FILTER (WHERE present)::int AS patients, max(time_zone) AS time_zone FROM signal_stay
 WHERE present OR discharged_at > $1::timestamptz - interval '1 day'
 GROUP BY GROUPING SETS ((facility), (facility, unit)) ORDER BY facility, unit
 """
 EARLIER = """
 SELECT t.scope,
-       array_agg(w.value) FILTER (WHERE w.starts = ANY($3)) AS weeks,
-       array_agg(w.value) FILTER (WHERE w.starts = ANY($4)) AS days
-FROM unnest($1::text[]) AS t (scope)
-JOIN signal_window w ON w.kind = 'census' AND w.scope = t.scope AND w.starts = ANY($2) GROUP BY t.scope
+       array_agg(w.value) FILTER (WHERE t.days % 7 = 0) AS weeks,
+       array_agg(w.value) FILTER (WHERE t.days <= 14) AS days
+FROM unnest($1::text[], $2::timestamptz[], $3::int[]) AS t (scope, starts, days)
+JOIN signal_window w ON w.kind = 'census' AND w.scope = t.scope AND w.starts = t.starts GROUP BY t.scope
 """
 KEEP_CENSUS = """
 INSERT INTO signal_window AS w (kind, scope, starts, value)
@@ -122,8 +122,8 @@ FORGET_STAYS = """
 DELETE FROM signal_stay
 WHERE NOT present AND coalesce(discharged_at, arrived_at, '-infinity') < $1::timestamptz - interval '7 days'
 """
-WEEKS_BACK = range(1, 9)
-DAYS_BACK = range(1, 15)
+# The same hour of the fourteen days before, and of the eight weeks before.
+DAYS_BACK = (*range(1, 15), *range(21, 57, 7))
 
 
 async def feeds(connection: "Connection") -> list[dict[str, Any]]:
@@ -140,14 +140,19 @@ async def profiles(connection: "Connection", feeds: Iterable[str]) -> dict[str, 
 
 
 async def census(connection: "Connection", now: datetime) -> list[CensusReading]:
-    """Of facilities (unit None) and units; keeps this hour's too, for the weeks to come."""
+    """Of facilities (unit None) and units; keeps this hour's too, for the weeks to come. What is compared is the same
+    hour of the place's own clock.
+    """
     rows = await connection.fetch(CENSUS, now)
     scopes = [facility_scope(row["facility"], row["unit"]) for row in rows]
     await connection.execute(KEEP_CENSUS, scopes, [row["patients"] for row in rows], now)
-    hour = now.replace(minute=0, second=0, microsecond=0)
-    weeks = [hour - n * timedelta(days=7) for n in WEEKS_BACK]
-    days = [hour - n * timedelta(days=1) for n in DAYS_BACK]
-    found = await connection.fetch(EARLIER, scopes, sorted({*weeks, *days}), weeks, days)
+    hours = {row["time_zone"]: hours_before(now, zone_named(row["time_zone"]), DAYS_BACK) for row in rows}
+    asked = [
+        (scope, *each)
+        for row, scope in zip(rows, scopes, strict=True)
+        for each in zip(hours[row["time_zone"]], DAYS_BACK, strict=True)
+    ]
+    found = await connection.fetch(EARLIER, *columns(asked)) if asked else []
     earlier = {row["scope"]: (row["weeks"] or (), row["days"] or ()) for row in found}
     return [_census(row, *earlier.get(scope, ((), ()))) for row, scope in zip(rows, scopes, strict=True)]
 

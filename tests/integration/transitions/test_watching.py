@@ -114,7 +114,7 @@ async def test_a_visit_that_was_proposed_ends_with_its_last_alert(house: House, 
 async def test_silence_is_asked_after_once(house: House, client: Client) -> None:
     _, path = await watched(house, client)
     await house.database.pool.execute("UPDATE monitoring SET since = since - interval '3 days'")
-    await client.ask("PUT", path, Role.CARE_MANAGER, json={"signals": ["weight"]})
+    await client.ask("PUT", path, Role.CARE_MANAGER, json={"signals": ["weight"], "version": 1})
     for _ in range(2):
         await watcher(house.database, house.library, RULES).work_off()
     [raised] = await house.facts(AlertRaised)
@@ -150,6 +150,26 @@ async def test_nobody_is_watched_unasked_and_none_while_in_hospital(house: House
 async def test_what_is_not_known_is_told_by_field(client: Client, body: dict[str, object], field: str) -> None:
     answer = await client.ask("PUT", f"/transitions/{uuid4()}/monitoring", Role.CARE_MANAGER, json=body)
     assert (answer.status, answer.body["field"]) == (422, field)
+
+
+async def test_limits_set_on_top_of_anothers_are_refused_and_said_twice_are_said_once(
+    house: House, client: Client
+) -> None:
+    _, path = await watched(house, client)
+
+    async def put(seen: int, *signals: str) -> Any:
+        body = {"signals": signals, "version": seen}
+        answer = await client.ask("PUT", path, Role.CARE_MANAGER, json=body)
+        return answer.status, answer.body.get("version"), answer.body.get("type")
+
+    assert await put(0, "weight", "oxygen-saturation") == (200, 1, None)  # as it is watched already
+    assert await put(1, "weight") == (200, 2, None)
+    stale = (409, 2, "urn:handoff:problem:stale-version")
+    assert await put(1, "oxygen-saturation") == stale
+    assert await put(0, "oxygen-saturation") == stale
+    assert (await client.ask("DELETE", path, Role.CARE_MANAGER)).status == 204
+    assert await put(2, "weight") == (409, 0, "urn:handoff:problem:stale-version")
+    assert await put(0, "weight") == (200, 3, None)
 
 
 async def test_a_score_is_provisional_until_its_inputs_are_known(house: House, client: Client) -> None:

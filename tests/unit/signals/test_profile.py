@@ -10,6 +10,7 @@ from services.transitions.signals.profile import (
     SLOTS,
     Basis,
     Profile,
+    hours_before,
     learn,
     observed_at,
     observed_between,
@@ -167,3 +168,18 @@ def test_a_week_shows_what_came_against_what_is_usual() -> None:
     week = week_of(now, "UTC", profile, counted, LIMITS, prior=7, is_configured=False)
     assert (len(week.counts), week.counts[SLOT], week.counts[SLOT + 1]) == (SLOTS, 12, None)
     assert (week.usual[SLOT], week.weeks[SLOT], week.weeks[0]) == (60.0, 4, 0)
+
+
+def test_the_same_hour_before_is_that_of_the_places_own_clock() -> None:
+    # Sunday 8 March 2026, 02:00: New York puts its clocks forward.
+    noon = datetime(2026, 3, 10, 16, 20, tzinfo=UTC)  # 12:20 there
+    before = hours_before(noon, ZoneInfo("America/New_York"), (1, 2, 3, 7))
+    assert [hour.isoformat() for hour in before] == [
+        "2026-03-09T16:00:00+00:00",
+        "2026-03-08T16:00:00+00:00",
+        "2026-03-07T17:00:00+00:00",
+        "2026-03-03T17:00:00+00:00",
+    ]
+    half = hours_before(noon, ZoneInfo("Asia/Kolkata"), (7,))
+    assert half == [datetime(2026, 3, 3, 16, tzinfo=UTC)]
+    assert hours_before(noon, ZoneInfo("UTC"), (7,)) == half

@@ -17,7 +17,7 @@ from services.transitions.quality.keeping import measures_count
 from services.transitions.quality.measures import read_measures
 from services.transitions.quality.outcome import History, Outcome, Owed, Status
 from services.transitions.quality.outcome import Told as LevelTold
-from services.transitions.referrals.referral import Deed, Terms, begin
+from services.transitions.referrals.referral import BY_PERSON, BY_RULE, Deed, Terms, begin
 from services.transitions.referrals.states import Kind
 from shared.events import AnyEvent
 from shared.events.people import Diagnosis, EncounterClass
@@ -131,7 +131,10 @@ class Book(Told):
 
     def _refer(self, when: str, kind: Kind) -> None:
         said = Terms(facility=CHICAGO, performer="oak", outcome="seen").model_dump(mode="json", exclude_none=True)
-        self.referral.append(Deed(kind=kind, at=at(when), event_id=uuid4(), source="message", said=said))
+        said |= {"duplicate_of": str(UUID(int=8))} if kind is Kind.SUSPECT else {}
+        is_suspected = any(deed.kind is Kind.SUSPECT for deed in self.referral)
+        source = BY_RULE if kind is Kind.SUSPECT else BY_PERSON if is_suspected else "message"
+        self.referral.append(Deed(kind=kind, at=at(when), event_id=uuid4(), source=source, said=said))
 
     @override
     def ring(self, now: datetime) -> None:
@@ -163,7 +166,7 @@ class Book(Told):
         """Of the stay told first, second …; of the task of this code; or of the only referral."""
         found = [one for one in outcomes(MEASURES, self.history()) if one.measure == measure]
         if self.referral and measure.startswith("REFERRAL"):
-            return found[0]
+            return found[0] if found else None
         if of in PLACES:
             encounter = self.stays_told[PLACES.index(of)]
             case = self.ward.cases["p1"]
