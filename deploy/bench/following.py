@@ -28,10 +28,12 @@ SELECT count(*) AS timers FROM transitions.task_timer WHERE fired_at IS NULL AND
 async def on_one_core(ground: Ground, report: Report, *, messages: int) -> None:
     """Transitions works off present-day stays alone, bound to one core; then 500 timers fall due at once."""
     await ground.only("intake")
+    with _bound_to_one_core():
+        await ground.only("intake", "transitions")
+    ground.hold("transitions")
     await tools.offer(ground.mllp_port, Load(20, messages, seed=950))
     await ground.published("intake")
-    with _bound_to_one_core():
-        per_second = await growth.consuming(ground, "transitions")
+    per_second = await growth.consuming(ground, "transitions")
     await ground.only()
     due, seconds = await _timers(ground)
     report.tell(

@@ -81,8 +81,7 @@ def decide(notice: Announcement, directory: Directory, history: History, now: da
         if notice.by_choice:
             return None
         decision.suppressed.append(Suppressed(reason=SuppressionReason.NEVER_TOLD))
-    history.said.append(said)
-    history.told.extend(one.told for one in decision.planned)
+    history.add(said, (one.told for one in decision.planned))
     return decision
 
 

@@ -17,6 +17,7 @@ from shared.events.registry import BY_TYPE
 SEQUENCE_DIGITS = 12  # also in append_outbox
 FactT_co = TypeVar("FactT_co", bound=Fact, covariant=True)
 FLAGS = ("late", "inferred", "derived", "historical", "snapshot")
+_FLAG_HEADERS = {f"ce_{flag}": flag for flag in FLAGS}
 
 
 class UnreadableEventError(ValueError):
@@ -210,7 +211,7 @@ def _event(topic: str, said: Mapping[str, str], fact: Callable[[], Fact]) -> Any
         traceparent=said.get("ce_traceparent"),
         after=_barrier(said),
         fact=fact(),
-        **{flag: said.get(f"ce_{flag}") == "true" for flag in FLAGS},
+        **{flag: True for header, flag in _FLAG_HEADERS.items() if said.get(header) == "true"},
     )
 
 
