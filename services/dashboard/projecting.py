@@ -25,8 +25,8 @@ async def project(tx: Transaction, events: Sequence[AnyEvent]) -> None:
     survivors = await tx.lock(patients_of(events))
     changes = fold(events, survivors)
     await _write(tx, changes)
-    if changes.merges:
-        await _merge(tx, changes.merges)
+    if merges := unknown_merges(changes.merges, survivors):
+        await _merge(tx, merges)
     if changes.touched:
         await projected.announce(tx.connection, announced(changes.touched))
 
@@ -50,6 +50,17 @@ def patients_of(events: Sequence[AnyEvent]) -> set[str]:
             case _:
                 pass
     return patients
+
+
+def unknown_merges(merges: Mapping[str, str], survivors: Mapping[str, str]) -> Mapping[str, str]:
+    """Those that were not recorded before: every service tells a merge on both keys, and one word is enough. Who is
+    known to stand for whom has had all rows since, those of this batch too.
+    """
+    return {
+        retired: survivor
+        for retired, survivor in merges.items()
+        if survivors.get(retired, retired) != survivors.get(survivor, survivor)
+    }
 
 
 def announced(touched: Mapping[str, int]) -> Mapping[str, int]:
