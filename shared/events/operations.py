@@ -40,6 +40,7 @@ class SignalKind(StrEnum):
     CENSUS = "census-high"
     DISCHARGE_OVERDUE = "discharge-overdue"
     REFERRAL_UNBOOKED = "referral-unbooked"
+    OWN_LIMIT = "own-limit"
 
 
 class SignalFact(Fact):

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from services.transitions.signals import store
 from services.transitions.signals.following import Changes, Standing, follow
+from services.transitions.signals.own import own_limits
 from services.transitions.signals.profile import (
     Profile,
     hour_start,
@@ -80,6 +81,7 @@ class Judging:
             standing = await store.standing(tx.connection)
             known = frozenset((signal.finding.kind, signal.finding.scope) for signal in standing)
             found = judge(readings, known, self._limits)
+            found += own_limits(gauges, now, known, self._limits.own.limits)
             changes = await say_changes(tx, standing, found, now, self._limits)
             if now >= self._forget_at:
                 await store.forget_old(tx.connection, now)

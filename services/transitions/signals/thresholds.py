@@ -136,6 +136,60 @@ class Referral(Judged):
     at_once: Count
 
 
+class OwnLimit(BaseModel):
+    """A house's own limit of a gauge (`GET /signals/gauges` shows kinds and scopes): `above` or `below` raises, `clear`
+    lies on the good side of it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    title: str = Field(min_length=1, max_length=100)
+    gauge: str = Field(pattern=r"^[a-z0-9-]+$")
+    scope: str = Field(pattern=r"^(facility|feed):.+$")
+    above: float | None = None
+    below: float | None = None
+    clear: float
+    source: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_side(self) -> Self:
+        if (self.above is None) == (self.below is None):
+            raise ValueError("give exactly one of above and below")
+        if (self.above is not None and self.clear >= self.above) or (
+            self.below is not None and self.clear <= self.below
+        ):
+            raise ValueError("clear must lie on the good side of the number that raises, or the signal would flap")
+        return self
+
+    @property
+    def limit(self) -> float:
+        return self.above if self.above is not None else self.below or 0.0
+
+    @property
+    def signal_scope(self) -> str:
+        """One place may have several limits."""
+        return f"{self.scope}/gauge:{self.gauge}"
+
+    def is_beyond(self, value: float, *, is_open: bool) -> bool:
+        edge = self.clear if is_open else self.limit
+        return value > edge if self.above is not None else value < edge
+
+
+class Own(Judged):
+    limits: tuple[OwnLimit, ...] = Field(default=(), max_length=500)
+
+    @model_validator(mode="after")
+    def _once_each(self) -> Self:
+        scopes = [limit.signal_scope for limit in self.limits]
+        if len(scopes) != len(set(scopes)):
+            raise ValueError("a gauge of one place has one limit")
+        return self
+
+
+# A house's file from before there were own limits.
+NONE_OF_ITS_OWN = Own(calm_minutes=10, sources={"calm_minutes": "Own choice", "limits": "The house's own"})
+
+
 class Thresholds(BaseModel):
     """One version of all of them."""
 
@@ -152,6 +206,7 @@ class Thresholds(BaseModel):
     returns: Returns
     expected_discharge: ExpectedDischarge
     referral: Referral
+    own: Own = NONE_OF_ITS_OWN
 
     @property
     def edition(self) -> str:
@@ -168,6 +223,7 @@ class Thresholds(BaseModel):
             SignalKind.BOUNCE_BACK: self.returns,
             SignalKind.DISCHARGE_OVERDUE: self.expected_discharge,
             SignalKind.REFERRAL_UNBOOKED: self.referral,
+            SignalKind.OWN_LIMIT: self.own,
         }[kind]
         return timedelta(minutes=section.calm_minutes)
 

@@ -10,10 +10,13 @@ from shared.events.operations import SignalKind
 
 def test_every_number_that_is_shipped_has_a_source_and_every_kind_a_calm_time() -> None:
     limits = read_thresholds()
-    assert limits.edition == "live-signals@2026.1"
+    assert limits.edition == "live-signals@2026.2"
     assert all(limits.calm(kind).total_seconds() >= 0 for kind in SignalKind)
 
 
+BEDS = {
+    "title": "Arrivals", "gauge": "arrivals-24h", "scope": "facility:N", "above": 200, "clear": 180, "source": "ours",
+}  # fmt: skip
 WRONG = [
     (("silence", "quiet_minutes"), 0, "silence.quiet_minutes"),
     (("surge", "clear_factor"), 2, "clear_factor must be below"),
@@ -25,6 +28,10 @@ WRONG = [
     (("pipeline", "sources"), {"minutes": " ", "calm_minutes": "ours"}, "sources must name each"),
     (("referral", "hours"), {"routine": 1}, "referral.hours.urgent"),
     (("silence", "typo"), 1, "silence.typo"),
+    (("own", "limits"), [BEDS | {"below": 3}], "exactly one of above and below"),
+    (("own", "limits"), [BEDS | {"clear": 200}], "clear must lie on the good side"),
+    (("own", "limits"), [BEDS, BEDS], "has one limit"),
+    (("own", "limits"), [BEDS | {"scope": "GENHOSP"}], "own.limits.0.scope"),
 ]
 
 
