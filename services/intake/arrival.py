@@ -112,6 +112,13 @@ def read_on(arrival: Arrival, feeds: FeedDirectory) -> None:
         arrival.doubts = tuple(dict.fromkeys((*arrival.doubts, *doubts)))
 
 
+def stand_by_the_answer(arrival: Arrival) -> None:
+    """Who was acknowledged positively sends no more: refused now (the feed's configuration has changed), it is held."""
+    verdict = arrival.verdict
+    if verdict and verdict.code != "AA":
+        arrival.verdict = Verdict(Outcome.HELD, reason=verdict.reason)
+
+
 def _unread(raw: bytes, host: str, message_id: UUID | None, received: datetime | None) -> Arrival:
     return Arrival(
         id=message_id or uuid7(),

@@ -63,6 +63,8 @@ CONFLICTS = (
     asyncpg.TransactionRollbackError,
     asyncpg.UniqueViolationError,
 )
+# Nothing is wrong with a message that has to wait for these, however long.
+LOCKED = (asyncpg.LockNotAvailableError, asyncpg.DeadlockDetectedError)
 ATTEMPTS = 3
 
 Records = Mapping[Identifier, str]
@@ -103,6 +105,8 @@ class Committer:
         return busy
 
     async def _halve(self, group: Sequence[Arrival], error: Exception) -> list[Arrival]:
+        if len(group) == 1 and isinstance(error, LOCKED):
+            return list(group)
         log.error("group failed", error=error, count=len(group), message_id=group[0].id)
         if len(group) > 1:
             middle = len(group) // 2
@@ -145,9 +149,9 @@ class Committer:
         return effects, []
 
     async def _under_locks(self, group: Sequence[Arrival]) -> tuple[list[Effect], list[Arrival]]:
-        """One transaction. Answers what took effect, and whose patients were busy elsewhere."""
+        """One transaction. Answers what took effect, and what is busy elsewhere, its patients or itself."""
         async with self._database.transaction(self._connection) as tx:
-            group, elsewhere = await _still_to_do(tx, group)
+            group, elsewhere, done_elsewhere = await _still_to_do(tx, group)
             adts = [part for arrival in group if arrival.adt for part in arrival.adt.parts]
             records, proposals = self._identities.sort_out(
                 [*(adt.identifiers for adt in adts), *(adt.retired for adt in adts if adt.retired)]
@@ -171,18 +175,21 @@ class Committer:
             await standing_store.save(tx.connection, opened.chart.standings)
             await tx.publish([draft for effect in fresh for draft in effect.drafts])
         self._identities.keep(learned)
-        for arrival in elsewhere:
+        for arrival in done_elsewhere:
             arrival.done.set_result(DUPLICATE)
-        return effects, busy
+        return effects, [*elsewhere, *busy]
 
 
-async def _still_to_do(tx: Transaction, group: Sequence[Arrival]) -> tuple[Sequence[Arrival], Sequence[Arrival]]:
-    """The group, and what of it was kept by a process that has interpreted it itself meanwhile."""
+async def _still_to_do(tx: Transaction, group: Sequence[Arrival]) -> tuple[list[Arrival], list[Arrival], list[Arrival]]:
+    """What of the group is to be done, what another process is interpreting just now, and what one has interpreted."""
     kept = [arrival.id for arrival in group if arrival.is_kept]
-    gone = set(kept).difference(await keep_store.still_kept(tx.connection, kept)) if kept else set()
-    if not gone:
-        return group, ()
-    return [one for one in group if one.id not in gone], [one for one in group if one.id in gone]
+    free, taken = await keep_store.free_and_taken(tx.connection, kept) if kept else (set(), set())
+    here: list[Arrival] = []
+    busy: list[Arrival] = []
+    gone: list[Arrival] = []
+    for one in group:
+        (here if not one.is_kept or one.id in free else busy if one.id in taken else gone).append(one)
+    return here, busy, gone
 
 
 def _is_plain(arrival: Arrival) -> bool:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from services.intake.store import Connection
 
 KEPT_AT_ONCE = 256
+# One statement may not be longer than 1 GB, and messages may be long.
+BYTES_AT_ONCE = 16 * 1024 * 1024
 CANNOT_KEEP = (*STORE_AWAY, asyncpg.PostgresError)
 
 Offered = tuple[Arrival, "asyncio.Future[Verdict]", object]
@@ -93,8 +95,9 @@ class Keeping:
         try:
             if group:
                 await keep_store.keep(connection, [arrival for arrival, _, _ in group], self._seal)
-                kept = True
-                self.store_failures = 0
+            kept = True
+            # Also where everybody who waited has hung up: while this process is not ready, nobody else comes to try.
+            self.store_failures = 0
         finally:
             if not kept:
                 self._offered.extendleft(reversed(group))
@@ -108,8 +111,10 @@ class Keeping:
 
     def _next_group(self) -> list[Offered]:
         group: list[Offered] = []
-        while self._offered and len(group) < KEPT_AT_ONCE:
+        size = 0
+        while self._offered and len(group) < KEPT_AT_ONCE and size < BYTES_AT_ONCE:
             one = self._offered.popleft()
             if not one[1].cancelled():
                 group.append(one)
+                size += len(one[0].raw)
         return group

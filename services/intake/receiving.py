@@ -136,6 +136,8 @@ class Reception:
             self._wake.clear()
             if not self._at_work and not self._waiting:
                 self._idle.set()
+                # While this process is not ready, nobody comes to try whether the store is well again.
+                self.store_failures = 0
             await self._wake.wait()
 
     async def _gather(self) -> None:

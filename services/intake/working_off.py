@@ -14,7 +14,7 @@ import asyncpg
 from cryptography.exceptions import InvalidTag
 
 from services.intake import keep_store
-from services.intake.arrival import Arrival, judge_arrival, read_on
+from services.intake.arrival import Arrival, judge_arrival, read_on, stand_by_the_answer
 from services.intake.feeds import FeedDirectory
 from services.intake.keep_store import Kept
 from services.intake.receiving import GROUP_MOST, Reception
@@ -32,6 +32,10 @@ LEFT_BEHIND = timedelta(seconds=30)
 LOOK_EVERY_S = 15.0
 A_MOMENT_S = 0.5
 TAKEN_UP_AT_ONCE = 500
+# Messages may be long: what waits in memory, and what is read ahead, is bounded in bytes too.
+MOST_BYTES_AHEAD = 64 * 1024 * 1024
+BYTES_READ_AHEAD = 8 * 1024 * 1024
+BYTES_AT_ONCE = 8 * 1024 * 1024
 
 
 class WorkingOff:
@@ -47,20 +51,25 @@ class WorkingOff:
         self._most_ahead = most_ahead
         self._unread: deque[tuple[Arrival, object]] = deque()
         self._here: dict[UUID, datetime] = {}
+        self._bytes = self._bytes_unread = 0
         self._changed = asyncio.Event()
         self._more = asyncio.Event()
 
     def add(self, arrival: Arrival, sender: object) -> None:
-        """A message whose bytes stand in the store."""
+        """A message whose bytes stand in the store; one that is here already is not taken twice."""
+        if arrival.id in self._here:
+            return
         arrival.is_kept = True
         self._here[arrival.id] = arrival.received
         self._unread.append((arrival, sender))
+        self._bytes += len(arrival.raw)
+        self._bytes_unread += len(arrival.raw)
         self._more.set()
         ARRIVALS_WAITING.set(len(self._here))
 
     async def has_room(self) -> None:
         """Waits until fewer wait here than may."""
-        while len(self._here) >= self._most_ahead:
+        while len(self._here) >= self._most_ahead or self._bytes >= MOST_BYTES_AHEAD:
             await self._next_change()
 
     async def drained(self) -> None:
@@ -91,10 +100,12 @@ class WorkingOff:
     async def _read_on(self) -> None:
         while True:
             await self._more.wait()
-            while self._unread and len(self._here) - len(self._unread) < READ_AHEAD:
+            while self._unread and self._may_read_more():
                 arrival, sender = self._unread.popleft()
+                self._bytes_unread -= len(arrival.raw)
                 read_on(arrival, self._feeds)
-                self.reception.offer(arrival, sender).add_done_callback(partial(self._settled, arrival.id))
+                stand_by_the_answer(arrival)
+                self.reception.offer(arrival, sender).add_done_callback(partial(self._settled, arrival))
                 # Who is to be answered comes first: this is what a burst makes wait.
                 await asyncio.sleep(0)
             if self._unread:
@@ -102,21 +113,22 @@ class WorkingOff:
             else:
                 self._more.clear()
 
-    def _settled(self, message_id: UUID, _verdict: object) -> None:
+    def _may_read_more(self) -> bool:
+        return len(self._here) - len(self._unread) < READ_AHEAD and self._bytes - self._bytes_unread < BYTES_READ_AHEAD
+
+    def _settled(self, arrival: Arrival, _verdict: object) -> None:
         """It took effect, or could not be stored at all: then it is taken up again later."""
-        self._here.pop(message_id, None)
+        del self._here[arrival.id]
+        self._bytes -= len(arrival.raw)
         ARRIVALS_WAITING.set(len(self._here))
         self._changed.set()
 
     async def _take_up(self) -> None:
         older_than = timedelta()
         while True:
-            oldest = min(self._here.values(), default=None)
-            ARRIVALS_OLDEST.set((datetime.now(UTC) - oldest).total_seconds() if oldest else 0)
             try:
                 await self._take_up_left_behind(older_than)
                 older_than = LEFT_BEHIND
-                WORK_ALIVE.labels("arrivals").set_to_current_time()
             except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
                 log.warning("messages left behind not looked for", error=error, retry_in=LOOK_EVERY_S)
             await asyncio.sleep(LOOK_EVERY_S)
@@ -125,19 +137,22 @@ class WorkingOff:
         after: UUID | None = None
         while True:
             async with self._database.pool.acquire() as connection:
-                rows = await keep_store.waiting(connection, older_than, after, TAKEN_UP_AT_ONCE)
-            for row in rows:
-                if row.id not in self._here:
-                    self._add_left_behind(row)
-            if len(rows) < TAKEN_UP_AT_ONCE:
+                ARRIVALS_OLDEST.set(await keep_store.oldest_waiting_s(connection))
+                rows = await keep_store.waiting(connection, older_than, after, TAKEN_UP_AT_ONCE, BYTES_AT_ONCE)
+            WORK_ALIVE.labels("arrivals").set_to_current_time()
+            if not rows:
                 return
+            closed = [row.id for row in rows if row.id not in self._here and not self._add_left_behind(row)]
+            if closed:
+                log.error("kept messages can't be opened with this key", count=len(closed), message_id=closed[0])
             after = rows[-1].id
             await self.has_room()
 
-    def _add_left_behind(self, kept: Kept) -> None:
+    def _add_left_behind(self, kept: Kept) -> bool:
+        """Answers whether it can be opened."""
         try:
             raw = self._seal.open(kept.raw, kept.id)
-        except InvalidTag as error:
-            log.error("a kept message can't be opened with this key", error=error, message_id=kept.id)
-            return
+        except (InvalidTag, ValueError):  # sealed with another key, or no longer what was written
+            return False
         self.add(judge_arrival(raw, self._feeds, kept.host, message_id=kept.id, received=kept.received), None)
+        return True
