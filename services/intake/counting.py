@@ -51,6 +51,10 @@ FROM (SELECT feed, count(*) AS messages, max(received_at) AS last FROM message
       WHERE id >= first_id($1) AND id < first_id($2::timestamptz + interval '1 minute') GROUP BY feed) m
 WHERE c.feed = m.feed AND c.minute = $2
 """
+# What they are is not known yet: a feed from which nothing else came in this minute has not been silent in it.
+ARE_SOME_WAITING = """
+SELECT EXISTS (SELECT FROM arrival WHERE id >= first_id($1) AND id < first_id($1 + interval '1 minute'))
+"""
 OLDEST_WAITING = "SELECT received_at FROM arrival ORDER BY id LIMIT 1"
 LAST_MINUTE = "SELECT max(minute) FROM counted_minute"
 FORGET = "DELETE FROM counted_minute WHERE minute < $1"
@@ -96,6 +100,8 @@ class Counting:
     async def _say(self, tx: Transaction, minute: datetime, since: datetime) -> int:
         seen = [row["feed"] for row in await tx.connection.fetch(SEEN, since)]
         names = sorted({*(feed.name for feed in self._feeds.feeds), *seen})
+        if await tx.connection.fetchval(ARE_SOME_WAITING, minute):
+            names = sorted({row["feed"] for row in await tx.connection.fetch(COUNTS, minute)})
         taken = [row["feed"] for row in await tx.connection.fetch(TAKE, names, minute)]
         if not taken:
             return 0

@@ -75,3 +75,20 @@ async def test_open_stays_are_told_again_and_nothing_else(intake: Intake) -> Non
     [row] = await intake.rows("SELECT value, headers FROM outbox WHERE type = 'care.encounter.snapshot.v1'")
     assert orjson.loads(row["value"])["encounter"]["visit"]["value"] == "V1"
     assert b'"ce_snapshot":"true"' in row["headers"]
+
+
+async def test_a_feed_is_not_told_silent_in_a_minute_of_which_something_waits_to_be_interpreted(intake: Intake) -> None:
+    pool = intake.database.pool
+    waits = await pool.fetchrow(
+        "INSERT INTO arrival SELECT first_id(now() - interval '2 min'), now() - interval '2 min', '127.0.0.1', '' "
+        "RETURNING id, date_trunc('minute', received_at) AS minute"
+    )
+    assert waits
+    await pool.execute("INSERT INTO counted_minute VALUES ('marker', $1 - interval '2 minutes')", waits["minute"])
+    minutes = "SELECT DISTINCT minute FROM counted_minute WHERE feed <> 'marker' ORDER BY 1"
+    counting = Counting(intake.database, intake.feeds)
+    assert await counting.count() == len(intake.feeds.feeds)
+    assert waits["minute"] not in [row["minute"] for row in await intake.rows(minutes)]
+    await pool.execute("DELETE FROM arrival")
+    await counting.count()
+    assert waits["minute"] in [row["minute"] for row in await intake.rows(minutes)]
