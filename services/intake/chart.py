@@ -1,7 +1,7 @@
 """The working set of one group of messages: patients and stays as loaded, and as the rules change them. Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from services.intake import describing, lifecycle, sequence, standing
@@ -143,7 +143,7 @@ class Chart:
                 stay = self.stays[visit] = Stay(identity, patient_id)
             effect.encounter_id = stay.identity.id
             whose = self.patients.setdefault(stay.patient_id, Patient(stay.patient_id))
-            effect.drafts += _tell(stay, whose, arrival, adt, adt.fact)
+            effect.drafts += _tell(stay, whose, arrival, adt, replace(adt.fact, record=record_id))
         elif stay:
             effect.encounter_id = stay.identity.id
         for statement in adt.statements:

@@ -5,7 +5,7 @@ and told once, after all of their messages, so that only what differs in the end
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -119,7 +119,7 @@ class Correction:
         for part, record_id, patient_id in named:
             fields |= {*self._learn(found, part, record_id, patient_id)}
             if part is adt:
-                fields |= {*self._tell(found, adt, patient_id)}
+                fields |= {*self._tell(found, adt, record_id, patient_id)}
             fields |= {*self._restate(found, part, patient_id)}
         found.fields = tuple(sorted(fields))
         return found
@@ -178,13 +178,14 @@ class Correction:
         patient.know(record)
         yield from (f"patient: {name}" for name in people.differences(before, people.values_of(record)))
 
-    def _tell(self, found: Finding, adt: AdtMessage, patient_id: str) -> Iterator[str]:
+    def _tell(self, found: Finding, adt: AdtMessage, record_id: str, patient_id: str) -> Iterator[str]:
         message, feed, dossier = found.message, found.message.arrival.feed, self._dossier(adt)
         old = self.dossiers.get(message.encounter_id) if message.encounter_id else None
         if dossier and message.id in dossier.facts:
             old = dossier  # two records of one visit were joined since
         known = old.facts.get(message.id) if old else None
-        fact = StayFact.from_json(_plain(adt.fact.as_json())) if adt.fact else None
+        named = record_id if known is None or known.record else ""
+        fact = replace(StayFact.from_json(_plain(adt.fact.as_json())), record=named) if adt.fact else None
         if old and known and (fact is None or dossier is not old):
             del old.facts[message.id]
             old.causes.append(Cause(str(message.id), adt.occurred, late=True))

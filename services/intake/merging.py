@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.intake import standing_store, store
+from services.intake import family_store, move_store, standing_store, store
 from services.intake.arrival import Arrival
 from services.intake.chart import ACCEPTED, Chart, Effect, Patient
 from services.intake.identity.joins import Basis, Joining, note_join
@@ -25,11 +25,16 @@ async def merge(tx: Transaction, chart: Chart, arrival: Arrival, adt: AdtMessage
     asked = judge_merge(retired_record, survivor_record, chart.surviving)
     if asked is Merge.CYCLE:
         return Effect(arrival, CYCLE, survivor)
+    if retired_record != survivor_record:
+        # Said of these two records, then; what stands for them now may be others, merged later.
+        await family_store.say_same(tx.connection, arrival.id, retired_record, survivor_record, adt.order)
     effect = Effect(arrival, ACCEPTED, survivor)
     patient = chart.patients.setdefault(survivor, Patient(survivor))
     before = patient.record
     if survivor_record == survivor:
         patient.learn(adt.order, adt.demographics)
+    if asked is Merge.ALREADY_DONE:
+        await move_store.look_again(tx.connection, [survivor])
     if asked is Merge.NEW:
         if former := chart.patients.get(retired):
             patient.inherit(former.record)
@@ -48,6 +53,7 @@ async def join(
     await store.reparent(tx.connection, joining.retired, joining.survivor)
     await standing_store.reparent(tx.connection, joining.retired, joining.survivor)
     await tx.alias(joining.retired, joining.survivor)
+    await move_store.look_again(tx.connection, [joining.survivor])
     return _drafts(patient, joining.retired, time, causation_id)
 
 

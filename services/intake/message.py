@@ -104,7 +104,8 @@ class StayFact:
     """One message about a stay, kept for ever: the lifecycle is a fold of these.
 
     `occurred` is EVN-6, else EVN-2, else MSH-7 (UTC, ISO), `occurred_from` says which; `moments` keeps the precision
-    and the offset (minutes) of every instant that the message gave, by field.
+    and the offset (minutes) of every instant that the message gave, by field. `record` is the one that its patient's
+    number stands for, whatever that was merged into; "" where that was not kept.
     """
 
     trigger: str
@@ -114,6 +115,7 @@ class StayFact:
     said: Said
     moments: Mapping[str, tuple[str, str, int]] = field(default_factory=dict)
     movement: Movement | None = None
+    record: str = ""
 
     def as_json(self) -> dict[str, Any]:
         kept = {
@@ -126,6 +128,8 @@ class StayFact:
         }
         if self.movement:
             kept["movement"] = self.movement._asdict()
+        if self.record:
+            kept["record"] = self.record
         return kept
 
     @classmethod
@@ -138,6 +142,7 @@ class StayFact:
             said=kept["said"],
             moments={name: tuple(moment) for name, moment in kept["moments"].items()},
             movement=_movement_from_json(kept["movement"]) if "movement" in kept else None,
+            record=kept.get("record", ""),
         )
 
 

@@ -5,9 +5,10 @@ moves lead from the one patient to the other; and moves that overtook their stay
 import asyncio
 import time
 from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
-from services.intake import move_store
+from services.intake import move_store, settling
 from services.intake.committing import STORE_AWAY
 from services.intake.correcting import Corrector
 from services.intake.message import Outcome
@@ -23,6 +24,10 @@ AT_ONCE = 100
 # Where very many are held, looking through them takes no more than this share of the time.
 SHARE = 0.05
 BY_ITSELF = "intake"
+# Of moves: the latest at every look, the others of the week in turn.
+NEWEST = 100
+SLICE = 500
+ITS_OWN = timedelta(minutes=1)
 
 
 class Release:
@@ -30,7 +35,7 @@ class Release:
         self._database = database
         self._corrector = corrector
         self._reception = reception
-        self._tried: set[move_store.Pending] = set()
+        self._place = move_store.START
 
     async def run(self) -> None:
         while True:
@@ -53,16 +58,34 @@ class Release:
         async with self._database.pool.acquire() as connection:
             ids = await move_store.set_free(connection, AT_ONCE)
         await self._offer(ids)
-        async with self._database.pool.acquire() as connection:
-            # Each is tried once: what has no effect now would have none a second later.
-            due = [one for one in await move_store.pending(connection, AT_ONCE) if one not in self._tried]
-        self._tried.update(due)
-        moves = list(dict.fromkeys(one.message_id for one in due))
+        moves = await self._unfollowed()
         for message_id in moves:
             await self._offer([message_id])
+        if moves:
+            async with self._database.pool.acquire() as connection:
+                await move_store.note_traced(connection, moves, ITS_OWN)
         if ids or moves:
             log.info("messages set free", count=len(ids), moves=len(moves))
         return len(ids) + len(moves)
+
+    async def _unfollowed(self) -> list[UUID]:
+        """Moves after which something must stand otherwise than it does; where one explains it, the first one."""
+        found: list[UUID] = []
+        async with self._database.pool.acquire() as connection:
+            looked, self._place = await move_store.next_moves(connection, self._place, NEWEST, SLICE)
+            due = await move_store.due(connection, looked, AT_ONCE) if looked else []
+            if not due:
+                return []
+            held = await move_store.held(connection, [one.message_id for one in due])
+            settled: set[UUID] = set()
+            for one in due:
+                stands = await settling.look(connection, one)
+                differing = [each for each in stands if each.differs and each.stay.identity.id not in settled]
+                settled |= {each.stay.identity.id for each in differing}
+                if differing or (one.message_id in held and any(one.message_id in each.followed for each in stands)):
+                    found.append(one.message_id)
+            await move_store.note_traced(connection, [one.message_id for one in due if one.message_id not in found])
+        return found
 
     async def _offer(self, ids: Sequence[UUID]) -> None:
         for message in await self._corrector.read(ids):

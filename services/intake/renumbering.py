@@ -1,8 +1,9 @@
 """Visit numbers (A42, A50): a visit goes on under another number; what still comes under the old one is its own."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from services.intake import describing, solitary_store
+from services.intake import describing, move_store, solitary_store, store
 from services.intake.announcing import Cause
 from services.intake.arrival import Arrival
 from services.intake.chart import ACCEPTED, Chart, Effect, Patient, Stay, tell_change
@@ -17,7 +18,6 @@ from shared.postgres import Transaction
 
 OF_ANOTHER = Verdict(Outcome.HELD, reason=Reason.VISIT_OF_ANOTHER_PATIENT)
 CYCLE = Verdict(Outcome.HELD, reason=Reason.MERGE_CYCLE)
-LONGEST_CHAIN = 10
 
 
 def is_needed(chart: Chart) -> bool:
@@ -32,7 +32,7 @@ async def follow(tx: Transaction, chart: Chart) -> None:
         if now is None:
             continue
         del chart.stays[visit]
-        for _ in range(LONGEST_CHAIN):
+        for _ in range(solitary_store.LONGEST_CHAIN):
             chart.renamed[visit] = now
             found = chart.stays.get(now) or await solitary_store.stay_by(tx.connection, now)
             if found is None or found.state.merged_into is None:
@@ -51,32 +51,65 @@ async def renumber(tx: Transaction, chart: Chart, arrival: Arrival, adt: AdtMess
         raise ValueError("the message has no visits to apply")
     if new == old:
         return Effect(arrival, CYCLE if adt.visit != old else ACCEPTED, patient_id)
-    former, survivor = (
-        await solitary_store.stay_by(tx.connection, old),
-        await solitary_store.stay_by(tx.connection, new),
-    )
-    if any(stay and stay.patient_id != patient_id for stay in (former, survivor)):
-        return Effect(arrival, OF_ANOTHER, patient_id)
+    former, survivor, disputed = await _stays(tx, chart, patient_id, (old, new))
     effect = Effect(arrival, ACCEPTED, patient_id)
     if former and former.state.merged_into:
         return effect
+    if disputed:
+        return Effect(arrival, OF_ANOTHER, patient_id, disputed.identity.id)
     patient = chart.patients.setdefault(patient_id, Patient(patient_id))
     effect.drafts += chart.learn(patient, arrival, adt, is_retired=False)
     chart.stays.pop(new, None)
+    said = replace(adt.fact, record=records[0])
     if former is None:
         former = Stay(StayIdentity(uuid7(), old, arrival.feed.name, arrival.feed.facility), patient_id)
+        if survivor is None:
+            # Nothing is known of the visit yet but its number: what is said of it here must not be lost.
+            survivor = Stay(StayIdentity(uuid7(), new, arrival.feed.name, arrival.feed.facility), patient_id)
+            survivor.take(arrival.id, said)
+            _retire(former, arrival, said, new)
+            chart.stays |= {new: survivor, old: former}
+            effect.encounter_id = survivor.identity.id
+            return effect
     elif survivor is None:
         survivor, former = (
             await _rename(tx, former, new),
-            Stay(StayIdentity(uuid7(), old, former.identity.feed, former.identity.facility), patient_id),
+            Stay(StayIdentity(uuid7(), old, former.identity.feed, former.identity.facility), former.patient_id),
         )
-    if survivor:
-        effect.encounter_id = survivor.identity.id
-        chart.stays[new] = survivor
-        effect.drafts += await _join(tx, arrival, adt, patient, former, survivor)
-    _retire(former, arrival, adt.fact, new)
+    effect.encounter_id = survivor.identity.id
+    chart.stays[new] = survivor
+    whose = await _patient_of(tx, chart, survivor, patient)
+    effect.drafts += await _join(tx, arrival, (adt, said), whose, former, survivor)
+    _retire(former, arrival, said, new)
     chart.stays[old] = former
     return effect
+
+
+async def _stays(
+    tx: Transaction, chart: Chart, patient_id: str, visits: tuple[Identifier, Identifier]
+) -> tuple[Stay | None, Stay | None, Stay | None]:
+    """What is under the two numbers, and what of it is another patient's: neither the one who is named, nor one to whom
+    moves took it.
+    """
+    former, survivor = [await solitary_store.stay_by(tx.connection, visit) for visit in visits]
+    others = {one.patient_id for one in (former, survivor) if one and one.patient_id != patient_id}
+    if not others:
+        return former, survivor, None
+    chart.surviving.update(await tx.lock(others))
+    ways = await move_store.ways(tx.connection, [patient_id])
+    former, survivor = [await solitary_store.stay_by(tx.connection, visit) for visit in visits]
+    allowed = {patient_id, *(owner for owner in others if (patient_id, owner) in ways)}
+    disputed = next((one for one in (former, survivor) if one and one.patient_id not in allowed), None)
+    return former, survivor, disputed
+
+
+async def _patient_of(tx: Transaction, chart: Chart, stay: Stay, named: Patient) -> Patient:
+    """Whose the visit is: of them it is told, whoever was named."""
+    if stay.patient_id == named.id:
+        return named
+    if stay.patient_id not in chart.patients:
+        chart.patients |= await store.load_patients(tx.connection, [stay.patient_id])
+    return chart.patients.setdefault(stay.patient_id, Patient(stay.patient_id))
 
 
 async def _rename(tx: Transaction, stay: Stay, visit: Identifier) -> Stay:
@@ -88,12 +121,10 @@ async def _rename(tx: Transaction, stay: Stay, visit: Identifier) -> Stay:
 
 
 async def _join(
-    tx: Transaction, arrival: Arrival, adt: AdtMessage, patient: Patient, former: Stay, survivor: Stay
+    tx: Transaction, arrival: Arrival, told: tuple[AdtMessage, StayFact], patient: Patient, former: Stay, survivor: Stay
 ) -> list[Draft]:
     """All that was said of either was said of the survivor; what was told of the former one is taken back."""
-    before, fact = survivor.state, adt.fact
-    if fact is None:
-        return []
+    (adt, fact), before = told, survivor.state
     await solitary_store.join(tx.connection, former.identity.id, survivor.identity.id)
     survivor.fresh.append((arrival.id, fact))
     survivor.older += former.older

@@ -6,7 +6,7 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from services.intake import log_store, replay_store
+from services.intake import log_store, move_store, replay_store
 from services.intake.correcting import Corrector, StaleMessageError
 from services.intake.correction import Logged
 from services.intake.log_api import Filters
@@ -99,6 +99,7 @@ def _add_skip(router: APIRouter, database: Database) -> None:
             )
             if version is None:
                 raise Problem(409, "It is not held or rejected, or has changed since", slug="stale-version")
+            await move_store.forget(tx.connection, message_id)
             await audited(tx.connection, caller, "message.skip", [str(message_id)], request)
         return {"id": message_id, "version": version, "outcome": Outcome.SKIPPED}
 

@@ -12,6 +12,8 @@ from shared.events.people import Identifier
 if TYPE_CHECKING:
     from services.intake.store import Connection
 
+LONGEST_CHAIN = 10
+"""Numbers that a visit may have had, one after the other."""
 # The latest word on a pair: an earlier one changes nothing. Answers whether the pair stands otherwise than before.
 LINK = """
 WITH before AS (SELECT linked FROM patient_link WHERE patient_id = least($1, $2) AND other_id = greatest($1, $2)),
@@ -23,12 +25,6 @@ said AS (
     RETURNING linked
 )
 SELECT said.linked <> coalesce((SELECT linked FROM before), false) FROM said
-"""
-OF_PATIENT = """
-SELECT id FROM encounter
-WHERE patient_id = $1 AND NOT state ? 'merged_into'
-  AND ($2::jsonb IS NULL OR state -> 'said' -> 'account' @> $2)
-ORDER BY id FOR UPDATE
 """
 BY_VISIT = """
 SELECT id FROM encounter WHERE authority = $1 AND type = $2 AND value = $3 FOR UPDATE
@@ -51,18 +47,21 @@ async def link(connection: "Connection", one: str, other: str, order: OrderKey, 
     return bool(changed)
 
 
-async def stays_of(connection: "Connection", patient_id: str, account: Identifier | None) -> list[Stay]:
-    """The patient's stays (of an account), with all their facts."""
-    wanted = {"authority": account.authority, "value": account.value} if account else None
-    rows = await connection.fetch(OF_PATIENT, patient_id, wanted)
-    return await _with_facts(connection, [row["id"] for row in rows])
-
-
 async def stay_by(connection: "Connection", visit: Identifier) -> Stay | None:
     """The stay under that number, with all its facts."""
     rows = await connection.fetch(BY_VISIT, visit.authority, visit.type, visit.value)
     found = await _with_facts(connection, [row["id"] for row in rows])
     return found[0] if found else None
+
+
+async def stay_now(connection: "Connection", visit: Identifier) -> Stay | None:
+    """The stay that the visit goes on as, whatever its number is now."""
+    found = await stay_by(connection, visit)
+    for _ in range(LONGEST_CHAIN):
+        if found is None or found.state.merged_into is None:
+            break
+        found = await stay_by(connection, found.state.merged_into)
+    return found
 
 
 async def _with_facts(connection: "Connection", ids: Sequence[UUID]) -> list[Stay]:

@@ -2,12 +2,15 @@
 
 from uuid import UUID
 
+from services.intake import family_store
 from services.intake import store as intake_store
 from services.intake.chart import Patient
+from services.intake.context import sortable
 from services.intake.identity import store
 from services.intake.identity.joins import Basis, Joining, correct_patient
 from services.intake.identity.store import Pair
 from services.intake.merging import join
+from services.intake.message import OrderKey
 from services.intake.patient import Record, learn_under
 from shared.postgres import Database, Transaction
 
@@ -38,8 +41,11 @@ async def link(tx: Transaction, pair: Pair, pair_id: UUID, basis: Basis, by: str
     survivor.record = united(before, retired.record)
     survivor.version += 1
     await correct_patient(tx.connection, survivor.id, survivor.version, survivor.record)
+    at = await tx.now()
+    said = OrderKey(sortable(at), sortable(at), 0, "", "")
+    await family_store.say_same(tx.connection, pair_id, retired.id, survivor.id, said)
     joining = Joining(retired.id, survivor.id, basis, before, pair_id=pair_id, by=by)
-    await tx.publish(await join(tx, joining, survivor, await tx.now(), str(pair_id)))
+    await tx.publish(await join(tx, joining, survivor, at, str(pair_id)))
     await store.queue(tx.connection, [survivor.id])
     return survivor.id
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.intake import standing_store
+from services.intake import family_store, move_store, standing_store
 from services.intake import store as intake_store
 from services.intake.arrival import Arrival
 from services.intake.chart import Patient
@@ -63,6 +63,7 @@ async def split(
     # Those who had been joined into the retired record before go with it.
     await tx.lock([survivor, restored, *sorted(lineage.records)])
     await joins.redirect(tx.connection, sorted(lineage.records), restored)
+    await family_store.say_apart(tx.connection, sorted(lineage.records))
     return await _part(tx, lineage, row, survivor, restored, by, reason)
 
 
@@ -80,6 +81,7 @@ async def _part(
     said = _said(staying, leaving, row, sorted(lineage.stays), await tx.now())
     moved = await move_stays(tx, staying, leaving, sorted(lineage.stays), cause=str(row["id"]), after=said[1])
     await tx.publish([*said, *moved])
+    await move_store.look_again(tx.connection, [survivor, restored])
     await store.keep_apart(tx.connection, survivor, restored, by, reason)
     await store.queue(tx.connection, [survivor, restored])
     return restored

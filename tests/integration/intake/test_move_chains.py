@@ -4,6 +4,7 @@ import asyncio
 from itertools import permutations
 
 from services.intake.correcting import Corrector
+from services.intake.identity.splitting import split
 from services.intake.releasing import Release
 from services.intake.sealing import Seal
 from tests.integration.intake.conftest import KEY, Intake, until
@@ -79,6 +80,69 @@ async def test_a_move_that_came_first_takes_the_stay_along_when_it_comes(intake:
         running.cancel()
     assert await _is_whose(intake, "V2", "S")  # opened after the move
     assert (await intake.event_types())[-1] == "encounter.moved"
+
+
+async def settled(intake: Intake) -> None:
+    release = Release(intake.database, Corrector(intake.database, intake.feeds, Seal(KEY)), intake.reception)
+
+    async def has_settled() -> bool:
+        return await release.release() == 0
+
+    await until(has_settled, seconds=120)
+
+
+async def whose(intake: Intake) -> dict[str, str]:
+    return {row["value"]: row["patient"] for row in await intake.rows(WHOSE)}
+
+
+async def test_what_the_survivor_had_before_stays_whichever_of_move_and_merge_comes_first(intake: Intake) -> None:
+    """S moves to T; later S goes into U, who has a stay of long before."""
+    sender = await intake.sender()
+    for mark, merge_first in (("1", False), ("2", True)):
+        s, t, u = (f"{letter}{mark}" for letter in "STU")
+        opened = [
+            adt("A01", control_id=f"{mark}{who}", mrn=who, visit=f"V{who}", recorded="20260302090000") for who in (s, u)
+        ]
+        move = moved("A43", mark, 10, s, t)
+        merge = adt("A40", control_id=f"{mark}-11", mrn=u, retired=s, recorded="20260302110000")
+        for message in [*opened, *((merge, move) if merge_first else (move, merge))]:
+            assert await sender.send(message) == "AA"
+    await settled(intake)
+    rows = await intake.rows("""
+        SELECT e.value, array_agg(i.value ORDER BY i.value) AS owners FROM encounter e
+        JOIN patient_key k ON k.id = e.patient_id OR k.survivor = e.patient_id
+        JOIN identifier i ON i.patient_id = k.id GROUP BY e.value ORDER BY e.value""")
+    assert {row["value"]: row["owners"] for row in rows} == {
+        "VS1": ["T1"], "VU1": ["S1", "U1"], "VS2": ["T2"], "VU2": ["S2", "U2"],
+    }  # fmt: skip
+
+
+async def test_an_account_that_only_a_move_said_is_known_though_the_stay_was_there_already(intake: Intake) -> None:
+    sender = await intake.sender()
+    move = moved("A43", "1", 11, "S", "T").replace(b"19480214|F", b"19480214|F||||||||||ACC9^^^GENHOSP^AN")
+    await sender.send(adt("A08", control_id="2", mrn="T", visit="V1", recorded="20260302120000"))
+    await sender.send(move)
+    assert await sender.send(adt("A01", control_id="3", mrn="S", visit="V1", recorded="20260302090000")) == "AA"
+    await settled(intake)
+    [stay] = await intake.rows("SELECT state FROM encounter")
+    assert stay["state"]["said"]["account"]["value"] == "ACC9"
+    assert await intake.rows("SELECT 1 FROM message WHERE outcome <> 'accepted'") == []
+
+
+async def test_what_was_moved_for_a_merge_alone_comes_back_when_that_is_undone(intake: Intake) -> None:
+    sender = await intake.sender()
+    for who in ("R", "S"):
+        await sender.send(adt("A01", control_id=who, mrn=who, visit=f"V{who}", recorded="20260302090000"))
+    await sender.send(adt("A40", control_id="3", mrn="S", retired="R", recorded="20260302100000"))
+    await sender.send(moved("A43", "4", 11, "S", "T"))
+    assert await whose(intake) == {"VR": "T", "VS": "T"}
+    [join] = await intake.rows("SELECT id FROM identity_join")
+    async with intake.database.transaction() as tx:
+        restored = await split(tx, intake.feeds, Seal(KEY), join["id"], None, by="ops", reason="two people")
+    await settled(intake)
+    owners = {row["value"]: row["patient_id"] for row in await intake.rows("SELECT value, patient_id FROM encounter")}
+    assert owners["VR"] == restored
+    assert (await whose(intake))["VS"] == "T"
 
 
 async def _is_whose(intake: Intake, visit: str, patient: str) -> bool:
