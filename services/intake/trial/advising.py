@@ -36,6 +36,16 @@ REASONS: Mapping[str, str] = {
     Reason.RULE_FAILED: "It could not be applied: report it, with the message's structure.",
     Reason.UNREADABLE_JSON: "The body is not JSON.",
     Reason.INVALID_RESOURCE: "A FHIR resource with an element that does not fit.",
+    Reason.INVALID_EVENT: "A JSON event with a field that does not fit.",
+    Reason.MISSING_FORMER_NUMBER: "A move or a new number without what it was: ask for MRG-3, or for MRG-5.",
+    Reason.MISSING_SECOND_PATIENT: "A link of two patients that names one: ask for the second PID.",
+    Reason.OVERLAY_SUSPECTED: "A known number suddenly names somebody else: ask whether numbers are reused.",
+    Reason.UNKNOWN_SENDER: "The sender (MSH-3, MSH-4) is listed under no feed.",
+    Reason.SENDER_NOT_CERTIFIED: "The sender is of another feed than was named, or than its certificate says.",
+    Reason.TRUNCATED_FRAME: "The connection ended before the message did.",
+    Reason.FRAME_TOO_LARGE: "The message is longer than intake takes.",
+    Reason.FRAME_TIMEOUT: "The rest of the message did not come in time.",
+    Reason.SKIPPED_BY_PERSON: "A person decided that it has no effect.",
 }
 _GUESSES: Mapping[str, Mapping[str, str]] = {
     "dispositions": {

@@ -7,6 +7,8 @@ import pytest
 from services.intake.batches import split
 from services.intake.feed_file import parse_feeds
 from services.intake.feeds import Feed, read_feeds
+from services.intake.message import Reason
+from services.intake.trial.advising import REASONS
 from services.intake.trial.report import Report, report_of
 from services.intake.trial.trying import Trial
 from tests.unit.intake.bundles import admission, discharge
@@ -156,3 +158,7 @@ def test_what_is_left_out_on_purpose_costs_nothing() -> None:
 def test_a_trial_of_nothing_scores_nothing() -> None:
     assert report().score.overall == 0
     assert split(b"").messages == ()
+
+
+def test_every_reason_has_a_meaning() -> None:
+    assert set(REASONS) == set(Reason)

@@ -1,7 +1,9 @@
 -- Whose a stay is follows from what was said of it, of moves and of merges, in the order in which it was said (tracing).
 -- So a move is kept as a whole, and of every joining of two records it is kept which ones were named, and when.
 ALTER TABLE stay_move ADD COLUMN fact jsonb;            -- the message's own fact; null: told before this was kept
-ALTER TABLE stay_move ADD COLUMN traced_at timestamptz NOT NULL DEFAULT '-infinity';
+-- When its stays were last looked at. What was told before this counts as looked at: stays that change are looked at anew.
+ALTER TABLE stay_move ADD COLUMN traced_at timestamptz NOT NULL DEFAULT now();
+ALTER TABLE stay_move ALTER COLUMN traced_at SET DEFAULT '-infinity';
 -- Moves are looked at some at a time, in the order in which they were told; first those that were never looked at.
 DROP INDEX stay_move_told;
 CREATE INDEX stay_move_told ON stay_move (told_at, message_id);
