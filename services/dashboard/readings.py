@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import isfinite
 from typing import Any
 
 from services.dashboard.clocks import local
@@ -54,6 +55,8 @@ class Chart:
     points: tuple[Point, ...]
     bounds: tuple[Bound, ...]
     latest: str
+    span: str
+    """The lowest and the highest reading drawn; empty without two different ones."""
     since: str
     until: str
     doubtful: int
@@ -76,10 +79,16 @@ def chart_of(name: str, signal: Mapping[str, Any], readings: Iterable[Mapping[st
         points=points,
         bounds=tuple(Bound(_y(number, low, high), limit_words(one), one["severity"]) for number, one in limits),
         latest=f"{_short(drawn[-1][1])} {unit_words(signal['unit'])}" if drawn else "no reading",
+        span=_span([value for _, value in drawn], unit_words(signal["unit"])),
         since=local(drawn[0][0], zone) if drawn else "",
         until=local(drawn[-1][0], zone) if drawn else "",
         doubtful=sum(reading["quality"] not in {"good", "withdrawn"} for reading in own),
     )
+
+
+def _span(values: Sequence[float], unit: str) -> str:
+    low, high = (_short(min(values)), _short(max(values))) if values else ("", "")
+    return f"{low} to {high} {unit}" if low != high else ""
 
 
 def _point(
@@ -144,24 +153,49 @@ def _short(value: float) -> str:
     return f"{value:.1f}".rstrip("0").rstrip(".")
 
 
+def trend_words(trend: Mapping[str, Any], unit: str) -> str:
+    """`advisory: rise of more than 2 lb in 1 day`."""
+    if trend.get("over") is not None:
+        amount = f"more than {_short(float(trend['over']))} {unit}"
+    else:
+        amount = f"{_short(float(trend['at_least']))} {unit} or more"
+    days = "1 day" if trend["days"] == 1 else f"{trend['days']} days"
+    return f"{trend['severity']}: {trend['change']} of {amount} in {days}"
+
+
 def own_limits(signal: Mapping[str, Any], given: Mapping[str, str], name: str, by: str) -> dict[str, Any] | None:
-    """A patient's own limits for a signal from a form's fields (`<signal>:<field>`), beside the trends that apply; None
-    where nothing was filled in: the usual ones apply. Raises Problem 422 for what is no number.
+    """A patient's own limits for a signal from a form's fields (`<signal>:<field>`), beside the usual ones that they do
+    not replace and the trends that apply; None where nothing was filled in. Raises Problem 422 for what is no number.
     """
-    limits = []
+    limits, replaced = [], set()
     for field, comparison, severity, rule in OWN:
         text = given.get(f"{name}:{field}", "").strip().replace(",", ".")
         if not text:
             continue
-        try:
-            number = float(text)
-        except ValueError:
-            raise Problem(422, f"a limit of {signal['title'].lower()} is no number", slug="words-missing") from None
         limits.append(
-            {"rule": rule, comparison: _short(number), "severity": severity, "telehealth": severity == "urgent",
-             "source": f"set for this patient by {by}"}
+            {"rule": rule, comparison: _bound(text, signal["title"]), "severity": severity,
+             "telehealth": severity == "urgent", "source": f"set for this patient by {by}"}
         )  # fmt: skip
-    return {"limits": limits, "trends": signal.get("trends", [])} if limits else None
+        replaced.add(field)
+    if not limits:
+        return None
+    usual = [one for one in signal["usual"][given.get("variant", "")] if _field_of(one) not in replaced]
+    return {"limits": [*limits, *usual], "trends": signal.get("trends", [])}
+
+
+def _bound(text: str, title: str) -> str:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not isfinite(number):
+        raise Problem(422, f"a limit of {title.lower()} is no number", slug="words-missing")
+    return _short(number)
+
+
+def _field_of(limit: Mapping[str, Any]) -> str:
+    """The form's field that stands for such a limit; `at least` is one from above."""
+    return f"{limit['severity']}-{'below' if limit.get('below') is not None else 'above'}"
 
 
 def own_values(signal: Mapping[str, Any]) -> dict[str, str]:
@@ -169,3 +203,8 @@ def own_values(signal: Mapping[str, Any]) -> dict[str, str]:
     by_rule = {rule: field for field, _, _, rule in OWN}
     own = signal["limits"] if signal["is_own"] else []
     return {by_rule[one["rule"]]: _short(_number(one)) for one in own if one["rule"] in by_rule}
+
+
+def usual_values(signal: Mapping[str, Any], variant: str) -> dict[str, str]:
+    """What applies in this variant where a field of the form is left empty."""
+    return {_field_of(one): _short(_number(one)) for one in signal["usual"][variant]}

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from services.dashboard.clocks import local
+from services.dashboard.readings import OWN, own_values
 from services.dashboard.worklines import instant
 
 OURS = frozenset({"csrf", "once", "version", "shown"})
@@ -95,6 +96,20 @@ def _words(name: str, value: Any, time_zone: str) -> str:
     if name in INSTANTS:
         return local(instant(value), time_zone) or "not set"
     return "not set" if value is None else str(value)
+
+
+def limit_changes(signals: Mapping[str, Mapping[str, Any]], given: Mapping[str, str]) -> list[Change]:
+    """Limits of a patient that now stand otherwise than the form was filled in."""
+    return [change for name, signal in signals.items() for change in _own_changes(name, signal, given)]
+
+
+def _own_changes(name: str, signal: Mapping[str, Any], given: Mapping[str, str]) -> Iterable[Change]:
+    now = own_values(signal)
+    for field, *_ in OWN:
+        wrote = given.get(f"{name}:{field}", "")
+        if wrote != now.get(field, ""):
+            what = f"{signal['title']}, {field.replace('-', ' ')}"
+            yield Change(what, f"you wrote {wrote or 'nothing'}", now.get(field, "usual"))
 
 
 def deed_changes(deeds: Sequence[Mapping[str, Any]], since: datetime, time_zone: str) -> list[Change]:

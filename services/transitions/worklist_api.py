@@ -106,6 +106,7 @@ class _UndoneError(Exception):
 def worklist_router(database: Database, library: Library) -> APIRouter:
     router = APIRouter(tags=["worklists"])
     _add_lists(router, database)
+    _add_comments(router, database)
     _add_acts(router, database, library)
     _add_bulk(router, database, library)
     return router
@@ -154,6 +155,8 @@ def _add_lists(router: APIRouter, database: Database) -> None:
             await audited_read(connection, caller, "tasks listed", seen, request)
         return _page(found, loops, limit)
 
+
+def _add_comments(router: APIRouter, database: Database) -> None:
     @router.get("/transitions/{transition_id}/comments")
     async def comments(transition_id: UUID, caller: Reader, request: Request) -> dict[str, Any]:
         """What people noted beside its tasks, the first one first."""

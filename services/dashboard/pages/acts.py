@@ -87,7 +87,7 @@ async def refused(request: Request, problem: Problem, here: str, changes: Change
         changed=await _changed(changes, since) if changes and since else [],
         typed=typed,
         carried=carried_along(form),
-        version=problem.extra.get("version") or said.get("version"),
+        version=problem.extra.get("version", said.get("version")),
         key=said.get("once", ""),
         back=here,
         now=now,

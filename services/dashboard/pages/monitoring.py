@@ -1,6 +1,7 @@
 """Patients watched at home, from the transitions service: alerts, everyone watched, doubtful readings, one patient."""
 
 import asyncio
+from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -18,8 +19,9 @@ from services.dashboard.pages.page import (
     seen_transition,
     shown_to,
 )
-from services.dashboard.readings import OWN, chart_of, own_limits, own_values, unit_words
+from services.dashboard.readings import OWN, chart_of, own_limits, own_values, trend_words, unit_words, usual_values
 from services.dashboard.store import board
+from services.dashboard.unsent import Change, limit_changes
 from services.dashboard.worklines import instant
 from shared.http import Caller, Problem, Role, allow, token_of
 
@@ -66,6 +68,7 @@ async def watching_page(request: Request, caller: Reader, transition_id: UUID) -
         now = await board.clock(connection)
         who = await shown_to(connection, request, caller, "monitoring", [row["patient_id"]])
     zone, signals = row["time_zone"], found["signals"]
+    variant = (found["monitoring"] or {}).get("variant") or ""
     alerts = [alert | {"raised_at": instant(alert["raised_at"])} for alert in found["alerts"]]
     return await render(
         request,
@@ -80,6 +83,10 @@ async def watching_page(request: Request, caller: Reader, transition_id: UUID) -
         rules=found["rules"],
         days=found["days"],
         signals=signals,
+        trends={
+            name: [trend_words(one, unit_words(of["unit"])) for one in of["trends"]] for name, of in signals.items()
+        },
+        usual={name: usual_values(signal, variant) for name, signal in signals.items()},
         own={name: own_values(signal) for name, signal in signals.items()},
         fields=OWN,
         charts=[chart_of(name, signal, found["readings"], zone) for name, signal in signals.items()],
@@ -129,7 +136,12 @@ async def watch(request: Request, caller: Carer, transition_id: UUID) -> Respons
             body = _watch_body(await _found(request, transition_id), signals, given, caller.subject)
     except Problem as problem:
         return await refused(request, problem, here)
-    return await tell(request, SERVICE, here, body, here=here, done="From now on watched so.", method="PUT")
+
+    async def changes(_since: datetime) -> list[Change]:
+        return limit_changes((await _found(request, transition_id))["signals"], given)
+
+    done = "From now on watched so."
+    return await tell(request, SERVICE, here, body, here=here, done=done, method="PUT", changes=changes)
 
 
 def _watch_body(found: dict[str, Any], signals: list[str], given: dict[str, str], by: str) -> dict[str, Any]:

@@ -136,10 +136,13 @@ async def referral_page(request: Request, caller: Reader, referral_id: UUID) -> 
 
 
 async def _others(request: Request, found: dict[str, Any]) -> list[dict[str, Any]]:
-    """The patient's other open referrals: one of them may serve."""
+    """The one it looks like, whatever has become of it, and the patient's other open referrals: one may serve."""
     asked = {"patient": found["patient_id"], "is_open": "true", "limit": "50"}
     said = await console_of(request).peers.get(SERVICE, "/referrals", token_of(request), asked)
-    return [item for item in said["items"] if item["id"] != found["id"] and not item["is_held"]]
+    alike = found["existing"]
+    first = [alike | {"terms": {"service": found["terms"].get("service")}}] if alike else []
+    known = {found["id"], *(one["id"] for one in first)}
+    return [*first, *(item for item in said["items"] if item["id"] not in known and not item["is_held"])]
 
 
 async def _people(request: Request, caller: Caller, items: list[dict[str, Any]]) -> tuple[datetime, dict[str, Who]]:

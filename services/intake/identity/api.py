@@ -50,6 +50,7 @@ class Undoing(StrictModel):
 def identity_router(database: Database, feeds: FeedDirectory, reception: Reception, seal: Seal) -> APIRouter:
     router = APIRouter(prefix="/identity", tags=["identity"])
     _add_pairs(router, database)
+    _add_deciding(router, database)
     _add_joins(router, database, feeds, seal)
     _add_overlays(router, database, Corrector(database, feeds, seal), reception)
     return router
@@ -77,6 +78,14 @@ def _add_pairs(router: APIRouter, database: Database) -> None:
             raise Problem(404, "No such pair")
         return found
 
+    @router.get("/figures")
+    async def figures(_caller: Reader) -> dict[str, int]:
+        """How many pairs, joins and held messages there are, by kind."""
+        async with database.pool.acquire() as connection:
+            return await review_store.counts(connection, HELD_REASONS)
+
+
+def _add_deciding(router: APIRouter, database: Database) -> None:
     @router.get("/pairs/{pair_id}/people")
     async def people_of(pair_id: UUID, caller: Operator, request: Request) -> dict[str, Any]:
         """Both people side by side. Every look is in the audit log."""
@@ -103,12 +112,6 @@ def _add_pairs(router: APIRouter, database: Database) -> None:
             version = await decide_pair(tx, pair_id, body.decision, body.version, by=caller.subject, note=body.note)
             await audited(tx.connection, caller, f"identity.{body.decision}", [str(pair_id)], request)
         return {"id": pair_id, "version": version, "decision": body.decision}
-
-    @router.get("/figures")
-    async def figures(_caller: Reader) -> dict[str, int]:
-        """How many pairs, joins and held messages there are, by kind."""
-        async with database.pool.acquire() as connection:
-            return await review_store.counts(connection, HELD_REASONS)
 
 
 def _add_joins(router: APIRouter, database: Database, feeds: FeedDirectory, seal: Seal) -> None:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Query, Request
 
 from services.transitions.answers import place_in, unknown
 from services.transitions.monitoring import lists, store
-from services.transitions.monitoring.rules import MonitoringRules, Severity
+from services.transitions.monitoring.rules import MonitoringRules, Severity, Watch
 from services.transitions.monitoring.store import Monitoring
 from services.transitions.referrals.store import transition_of
 from shared.http import Caller, Role, allow, audited_read
@@ -81,12 +81,19 @@ async def _shown(
 
 
 def _signal(rules: MonitoringRules, monitoring: Monitoring, name: str) -> dict[str, Any]:
-    """What applies to this patient: own limits, the variant's, or the default ones."""
+    """What applies to this patient: own limits, the variant's, or the default ones; and what is `usual`, by variant
+    (without one: the empty name).
+    """
     signal, watch = rules.signals[name], rules.watch(name, monitoring.variant, monitoring.limits)
-    told = watch.model_dump(mode="json", include={"limits", "trends", "missing_hours"})
-    for limit in told["limits"] + told["trends"]:
-        limit["severity"] = Severity(limit["severity"]).name.lower()
-    return told | {
-        "title": signal.title, "unit": signal.unit, "is_own": name in monitoring.limits,
+    return {
+        **_told(watch), "title": signal.title, "unit": signal.unit, "is_own": name in monitoring.limits,
+        "usual": {variant: _told(rules.watch(name, variant, {}))["limits"] for variant in ("", *rules.variants)},
         "missing_hours": rules.silence(watch), "low": signal.plausible.low, "high": signal.plausible.high,
     }  # fmt: skip
+
+
+def _told(watch: Watch) -> dict[str, Any]:
+    told = watch.model_dump(mode="json", include={"limits", "trends"})
+    for limit in told["limits"] + told["trends"]:
+        limit["severity"] = Severity(limit["severity"]).name.lower()
+    return told

@@ -21,16 +21,16 @@ def discharges_overdue(
 
 
 def _late_stay(stay: LateStay, at: datetime) -> Finding:
-    hours = (at - stay.expected_by) / HOUR
-    return Finding(
-        kind=SignalKind.DISCHARGE_OVERDUE,
-        scope=f"encounter:{stay.encounter_id}",
-        since=stay.expected_by,
-        value=round(hours, 1),
-        usual=None,
-        text=f"A stay on {stay.unit} of {stay.facility} is {hours:.0f} hours past its expected discharge; no A03 came.",
-        facility=stay.facility,
-    )
+    text = f"A stay on {stay.unit} of {stay.facility} is {{hours}} hours past its expected discharge; no A03 came."
+    scope = f"encounter:{stay.encounter_id}"
+    return _waited(SignalKind.DISCHARGE_OVERDUE, scope, stay.expected_by, at, text, stay.facility)
+
+
+def _waited(kind: SignalKind, scope: str, since: datetime, at: datetime, text: str, facility: str) -> Finding:
+    """What has been waited for since then; its value, and `{hours}` in its text, are how long."""
+    hours = (at - since) / HOUR
+    text = text.replace("{hours}", f"{hours:.0f}")
+    return Finding(kind=kind, scope=scope, since=since, value=round(hours, 1), usual=None, text=text, facility=facility)
 
 
 def referrals_unbooked(
@@ -42,16 +42,9 @@ def referrals_unbooked(
 
 
 def _unbooked(referral: UnbookedReferral, at: datetime) -> Finding:
-    hours = (at - referral.requested_at) / HOUR
-    return Finding(
-        kind=SignalKind.REFERRAL_UNBOOKED,
-        scope=f"referral:{referral.referral_id}",
-        since=referral.requested_at,
-        value=round(hours, 1),
-        usual=None,
-        text=f"A {referral.priority} referral of {referral.facility} has no appointment after {hours:.0f} hours.",
-        facility=referral.facility,
-    )
+    text = f"A {referral.priority} referral of {referral.facility} has no appointment after {{hours}} hours."
+    scope = f"referral:{referral.referral_id}"
+    return _waited(SignalKind.REFERRAL_UNBOOKED, scope, referral.requested_at, at, text, referral.facility)
 
 
 def singly(cases: Iterable[Finding], standing: Open, at_once: int, words: str) -> list[Finding]:

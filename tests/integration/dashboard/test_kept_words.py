@@ -83,3 +83,26 @@ async def test_of_many_those_that_changed_are_shown_again_with_what_was_said(des
     assert [html.unescape(words) for words in field_of(again, "words")] == [WORDS]
     await ann.send("/work/many", form | {"task": field_of(again, "task"), "once": field_of(again, "once")[0]})
     assert ann.said == ("good", "Done: 1.")
+
+
+async def test_limits_that_somebody_else_has_set_are_not_overwritten_unseen(desk: Desk) -> None:
+    await desk.house.discharge_past_due("p1", timedelta(hours=3))
+    await desk.follow()
+    transition, _, _ = await desk.call()
+    path, field = f"/transitions/{transition}/monitoring", "oxygen-saturation:urgent-below"
+    ann, other = Visitor(desk.console, Role.CARE_MANAGER), Visitor(desk.console, Role.ADMIN)
+    await ann.send(path, {"signal": "oxygen-saturation"})
+    page = await ann.open(path)
+    seen = {"signal": "oxygen-saturation", "version": field_of(page, "version")[0], "shown": field_of(page, "shown")[0]}
+    assert 'placeholder="usual 88"' in page.text
+    for _ in range(2):
+        await other.send(path, seen | {field: "91"})
+        assert other.said[0] == "good", other.said
+    kept = await ann.send(path, seen | {field: "86"})
+    assert (kept.status, shown_again(kept)[field]) == (409, "86")
+    assert re.search(r"urgent below</th>\s*<td>you wrote 86</td>\s*<td><strong>91", kept.text)
+    await ann.send(path, shown_again(kept))
+    assert ann.said[0] == "good", ann.said
+    shown = (await ann.open(path)).text
+    for words in ("urgent below 86", "advisory below 92", "own limits"):
+        assert words in shown, words

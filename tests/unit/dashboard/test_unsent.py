@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.dashboard.unsent import carried_along, deed_changes, opened_at, task_changes, typed_in
+from services.dashboard.unsent import carried_along, deed_changes, limit_changes, opened_at, task_changes, typed_in
 
 SINCE = datetime(2026, 3, 6, 18, 0, tzinfo=UTC)
 FORM = [
@@ -57,6 +57,15 @@ def test_of_a_referral_only_later_deeds_are_told() -> None:
     ]
     [change] = deed_changes(deeds, SINCE, "America/Chicago")
     assert (change.what, change.now) == ("cancel appointment", "by bea, Fri 6 Mar 2026, 12:00 CST: snow")
+
+
+def test_limits_are_compared_with_what_was_written() -> None:
+    own = {"rule": "own-very-low", "below": "91", "severity": "urgent"}
+    signals = {"oxygen": {"title": "Oxygen", "is_own": True, "limits": [own]}}
+    given = {"oxygen:urgent-below": "89", "oxygen:advisory-above": ""}
+    [change] = limit_changes(signals, given)
+    assert (change.what, change.before, change.now) == ("Oxygen, urgent below", "you wrote 89", "91")
+    assert limit_changes(signals, {"oxygen:urgent-below": "91"}) == []
 
 
 @pytest.mark.parametrize(
