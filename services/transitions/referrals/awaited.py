@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from services.transitions.store.conditions import Conditions
 from services.transitions.store.tasklists import TasksWanted, View
 
 if TYPE_CHECKING:
@@ -39,31 +40,18 @@ def fits(wanted: TasksWanted) -> bool:
 
 def statement(wanted: TasksWanted) -> tuple[str, list[Any]]:
     """The statement and its parameters; only what is asked for stands in it."""
-    given: list[Any] = []
-
-    def put(value: Any) -> str:
-        given.append(value)
-        return f"${len(given)}"
-
-    where = ["t.waiting_for IS NOT NULL"]
+    where = Conditions("t.waiting_for IS NOT NULL")
     if wanted.view is not None:
-        where.append(VIEWS[wanted.view])
-    if wanted.role is not None:
-        where.append(f"t.owner_role = {put(wanted.role)}")
-    of = [one for one in (wanted.organisation, wanted.bound_to) if one is not None]
-    where += [f"{put(one)} IN (t.performer, t.requester)" for one in of]
+        where.add(VIEWS[wanted.view])
+    where.when("t.owner_role = {}", wanted.role)
+    where.when("{} IN (t.performer, t.requester)", wanted.organisation)
+    where.when("{} IN (t.performer, t.requester)", wanted.bound_to)
     if wanted.escalated is not None:
-        where.append("t.fired > 1" if wanted.escalated else "t.fired <= 1")
-    if wanted.due_before is not None:
-        where.append(f"t.due_at < {put(wanted.due_before)}")
-    if wanted.facility is not None:
-        where.append(f"t.facility = {put(wanted.facility)}")
-    if wanted.facilities:
-        where.append(f"t.facility = ANY ({put(list(wanted.facilities))}::text[])")
-    if wanted.after is not None:
-        at, rank, last = (put(part) for part in wanted.after)
-        where.append(f"(t.due_at, t.rank, t.id) > ({at}, {rank}::int, {last})")
-    return AWAITED.format(where=" AND ".join(where), limit=put(wanted.limit)), given
+        where.add("t.fired > 1" if wanted.escalated else "t.fired <= 1")
+    where.when("t.facility = ANY ({}::text[])", list(wanted.facilities) or None)
+    where.within(wanted, "t", "rank")
+    limit = where.put(wanted.limit)
+    return AWAITED.format(where=where.in_words(), limit=limit), where.given
 
 
 async def awaited(connection: "Connection", wanted: TasksWanted) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from services.transitions.store.conditions import Conditions
 from shared.events import uuid7
 from shared.events.transitions import Task, Transition
 
@@ -96,39 +97,34 @@ class TasksWanted:
 
 def statement(wanted: TasksWanted) -> tuple[str, list[Any]]:
     """The statement and its parameters; only what is asked for stands in it."""
-    given: list[Any] = []
-
-    def put(value: Any) -> str:
-        given.append(value)
-        return f"${len(given)}"
-
-    where = [RUNS if wanted.status is None else f"k.status = {put(wanted.status)}"]
-    equal = {
-        "k.owner_role": wanted.role,
-        "k.owner": wanted.owner,
-        "k.organisation": wanted.organisation,
-        "k.facility": wanted.facility,
-    }
-    where += [f"{column} = {put(value)}" for column, value in equal.items() if value is not None]
+    where = Conditions()
+    where.when("k.status = {}", wanted.status)
+    if wanted.status is None:
+        where.add(RUNS)
+    where.when("k.owner_role = {}", wanted.role)
+    where.when("k.owner = {}", wanted.owner)
+    where.when("k.organisation = {}", wanted.organisation)
+    where.when("k.organisation = {}", wanted.bound_to)
     if wanted.view is not None and wanted.view in VIEWS:
-        where.append(VIEWS[wanted.view])
+        where.add(VIEWS[wanted.view])
     if wanted.escalated is not None:
-        where.append("k.level > 0" if wanted.escalated else "k.level = 0")
-    if wanted.due_before is not None:
-        where.append(f"k.due_at < {put(wanted.due_before)}")
-    if wanted.bound_to is not None:
-        where.append(f"k.organisation = {put(wanted.bound_to)}")
-    if wanted.after is not None:
-        at, priority, last = (put(part) for part in wanted.after)
-        where.append(f"(k.due_at, k.priority, k.id) > ({at}, {priority}::int, {last})")
-    lanes = ONE_LANE
+        where.add("k.level > 0" if wanted.escalated else "k.level = 0")
+    where.within(wanted, "k", "priority")
+    lanes = _lanes(wanted, where)
+    limit = where.put(wanted.limit)
+    return PAGE.format(lanes=lanes, where=where.in_words(), limit=limit), where.given
+
+
+def _lanes(wanted: TasksWanted, where: Conditions) -> str:
+    """In which lanes the list is walked; those bound to facilities see theirs alone."""
+    bound = list(wanted.facilities) or None
     if wanted.view is View.DUE_TODAY:
-        lanes = TODAY_LANES
-        where += [f"k.facility = ANY ({put(list(wanted.facilities))}::text[])"] if wanted.facilities else []
-    elif wanted.facilities:
-        lanes = FACILITY_LANES.format(facilities=put(list(wanted.facilities)))
-        where.append(IN_FACILITY)
-    return PAGE.format(lanes=lanes, where=" AND ".join(where), limit=put(wanted.limit)), given
+        where.when("k.facility = ANY ({}::text[])", bound)
+        return TODAY_LANES
+    if bound is None:
+        return ONE_LANE
+    where.add(IN_FACILITY)
+    return FACILITY_LANES.format(facilities=where.put(bound))
 
 
 async def tasks(connection: "Connection", wanted: TasksWanted) -> list[tuple[Task, Transition]]:

@@ -28,6 +28,9 @@ from tests.unit.transitions.worked import LINE, STAY, Told
 PAGE = Path(__file__).parents[3] / "docs" / "quality-measures.md"
 SECTION = re.compile(r"^### (`[A-Z0-9-]+`.*?)$(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 MEASURES = read_measures()
+IN_BED = "class=IMP; born=1950-02-14"
+CAME, LEFT = "2026-03-02 10:00-06:00", "2026-03-06 15:00-06:00"
+MUCH_LATER = "2027-06-01 00:00-05:00"
 PLACES = ("first", "second", "third")
 AGAIN = {
     "admitted again": EncounterClass.INPATIENT,
@@ -206,3 +209,14 @@ class Book(Told):
 def days_after(text: str, days: int) -> str:
     """The same wall-clock instant so many days of 24 hours later, in UTC."""
     return (at(text).astimezone(UTC) + timedelta(days=days)).isoformat(sep=" ")
+
+
+def home(said: str = IN_BED, left: str = LEFT, came: str = CAME) -> Book:
+    book = Book.opened(said)
+    book.tell(came, "admitted")
+    book.tell(left, "discharged home")
+    return book
+
+
+def ends_as(book: Book, measure: str, of: str = "first") -> set[str]:
+    return book.standing_at(MUCH_LATER, measure, of)
