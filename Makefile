@@ -30,7 +30,7 @@ test-all: $(DEV_STAMP)  ## the rest: browser, AsyncAPI's parser, promtool, Apach
 chaos: $(DEV_STAMP)  ## the long one: 20,000 messages, a kill every 4 s; SEED=… repeats a plan, CHAOS=ci a short one
 	$(BIN)/python -m deploy.chaos $(if $(SEED),--seed $(SEED))
 
-fuzz: $(DEV_STAMP)  ## the long one: closure over 50,000 orders, 20,000 stays, 5,000 messages by grammar, ten minutes by coverage
+fuzz: $(DEV_STAMP)  ## the long one: closure over 50,000 orders, 5,000 courses, 20,000 stays, 5,000 messages by grammar, ten minutes by coverage
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),50000) $(BIN)/pytest tests/unit/transitions/test_convergence.py --timeout 0
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),20000) $(BIN)/pytest tests/unit/intake/test_movements.py tests/unit/intake/test_convergence.py --timeout 0
 	FUZZ_EXAMPLES=$(or $(EXAMPLES),5000) $(BIN)/pytest tests/fuzz/test_grammar.py --timeout 0

@@ -65,14 +65,18 @@ def hear(before: Followed | None, event: Event[EncounterFact], patient_id: str, 
 
 
 def hear_patient(case: PatientCase, patient: PatientSummary) -> PatientCase:
-    """Who the patient is, or that the patient died, holds for all transitions that go on."""
+    """Who the patient is, or that the patient died, holds for all transitions that go on. A death that was told in
+    error and is taken back holds for those it closed too: what it ended is owed all the same.
+    """
     told = patient.model_copy(update={"id": case.patient_id})
     return replace(case, followed={key: _of_patient(f, told) for key, f in case.followed.items()})
 
 
 def _of_patient(followed: Followed, patient: PatientSummary) -> Followed:
-    is_over = followed.transition.status in {TransitionStatus.CLOSED, TransitionStatus.REVOKED}
-    if is_over or followed.transition.patient == patient:
+    status, known = followed.transition.status, followed.transition.patient
+    is_alive_after_all = known.deceased and not patient.deceased
+    is_over = status is TransitionStatus.REVOKED or (status is TransitionStatus.CLOSED and not is_alive_after_all)
+    if is_over or known == patient:
         return followed
     return replace(followed, transition=followed.transition.model_copy(update={"patient": patient}))
 

@@ -31,7 +31,8 @@ from tests.unit.transitions.stays import (
 PROTOCOLS = library()
 DAYS = st.integers(1, 25)
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "1000"))
-"""`make fuzz` asks for 50,000."""
+"""`make fuzz` asks for 50,000, and for a tenth as many courses."""
+COURSES = max(100, EXAMPLES // 10)
 
 
 def shown(ward: Ward, stays: list[StayTold]) -> list[Any]:
@@ -135,13 +136,25 @@ def test_evidence_and_discharge_end_the_same_in_any_order_and_number(data: st.Da
     assert straight.of(stay).transition.status == shuffled.of(stay).transition.status
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=COURSES, deadline=None)
 @given(st.data())
 def test_any_course_ends_as_if_only_what_stands_had_been_heard(data: st.DataObject) -> None:
     """Replaying the last word of each stay alone gives the same live obligations as having lived through it all."""
     stay = StayTold()
+    ends_as_its_last_word(stay, data.draw(courses(stay)))
+
+
+def test_a_death_told_in_error_ends_as_if_it_had_never_been_told() -> None:
+    stay = StayTold()
+    course = [stay.admit("2026-03-01 08:00-06:00"), stay.discharge("2026-03-02 15:00-06:00")]
+    course.append(updated(stay.summary(deceased=True), "2026-03-03 15:00-06:00"))
+    course.append(updated(stay.summary(deceased=False), "2026-03-04 15:00-06:00"))
+    ends_as_its_last_word(stay, course)
+
+
+def ends_as_its_last_word(stay: StayTold, told_of_stay: list[AnyEvent]) -> None:
     # All is heard of at once, or the last word alone could be old news that the first was not.
-    course = [replace(event, recorded=at("2026-03-01 08:00-06:00")) for event in data.draw(courses(stay))]
+    course = [replace(event, recorded=at("2026-03-01 08:00-06:00")) for event in told_of_stay]
     lived = Ward(PROTOCOLS).hear(*course)
     told = [event for event in course if event.type.startswith("care.encounter")]
     deaths = [event for event in course if event.type.startswith("care.patient")]

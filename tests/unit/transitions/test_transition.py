@@ -10,7 +10,7 @@ from shared.events import AnyEvent
 from shared.events.encounters import Arrived, EncounterUpdated, PatientUpdated
 from shared.events.people import Disposition, EncounterClass, EncounterStatus, PatientSummary
 from shared.events.transitions import TaskStatus, TransitionStatus
-from tests.unit.transitions.stays import StayTold, Ward, at, attended, contact, delivered, event_of, reconciled
+from tests.unit.transitions.stays import StayTold, Ward, at, attended, contact, delivered, event_of, reconciled, updated
 
 HOME = {"interactive-contact", "follow-up-visit", "medication-reconciliation", "discharge-information"}
 Told = Callable[[StayTold], list[AnyEvent]]
@@ -225,6 +225,25 @@ def test_a_death_at_home_cancels_everything_and_a_correction_of_it_asks_again() 
     assert ward.said_types()[-5:] == [*["task.cancelled"] * 4, "transition.closed"]
     ward.hear(stay.correct("2026-03-07 10:00-06:00", patient=stay.summary()))
     assert {o.task.code for o in ward.of(stay).tasks if o.is_live} == HOME
+
+
+def test_a_death_that_is_taken_back_asks_again_whoever_says_so() -> None:
+    stay = StayTold()
+    ward = Ward().hear(stay.discharge("2026-03-06 15:00-06:00"))
+    ward.hear(updated(stay.summary(deceased=True), "2026-03-07 09:00-06:00"))
+    assert ward.of(stay).transition.status is TransitionStatus.CLOSED
+    ward.hear(updated(stay.summary(deceased=False), "2026-03-07 10:00-06:00"))
+    assert ward.of(stay).transition.status is TransitionStatus.FOLLOWING
+    assert {o.task.code for o in ward.of(stay).tasks if o.is_live} == HOME
+
+
+def test_a_new_name_of_the_patient_is_no_news_for_a_closed_transition() -> None:
+    stay = StayTold()
+    ward = Ward().hear(stay.discharge("2026-03-06 15:00-06:00", "20"))
+    assert ward.of(stay).transition.status is TransitionStatus.CLOSED
+    said = len(ward.said)
+    ward.hear(updated(stay.summary(language="es"), "2026-03-08 09:00-06:00"))
+    assert len(ward.said) == said
 
 
 def test_an_older_version_of_the_stay_changes_nothing() -> None:
