@@ -35,3 +35,13 @@ def test_what_is_kept_needs_no_proposal_and_the_same_person_gets_one() -> None:
     records, proposals = identities.sort_out([(A, B), (C,), (C,)])
     assert records == {A: "old"}
     assert [proposal.identifiers for proposal in proposals] == [(C,)]
+
+
+def test_records_that_begin_together_stand_together_and_are_all_different() -> None:
+    identities = Identities()
+    people = [(Identifier(authority="HOSP", type="MR", value=str(number)),) for number in range(5_000)]
+    _, proposals = identities.sort_out(people)
+    records = [proposal.record for proposal in proposals]
+    assert {len(record) for record in records} == {32}
+    assert len(set(records)) == len(records)
+    assert len({record[:6] for record in records}) == 2
