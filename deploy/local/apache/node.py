@@ -19,6 +19,13 @@ START_SECONDS = 60.0
 HEAP = "-Xmx512m"
 
 
+def cluster_id() -> str:
+    """22 characters, as Kafka makes its own: one that began with a dash would be taken for an option."""
+    while (made := urlsafe_b64encode(uuid4().bytes).rstrip(b"=").decode()).startswith("-"):
+        pass
+    return made
+
+
 class ApacheKafkaError(Exception):
     """Java or the jars are missing, or the node does not start. The message is one line for an operator."""
 
@@ -42,9 +49,8 @@ class ApacheKafka:
             return
         self._folder.mkdir(parents=True, exist_ok=True)
         self._write_properties(controller=ports.free_port())
-        cluster = urlsafe_b64encode(uuid4().bytes).rstrip(b"=").decode()
         done = subprocess.run(
-            [*self._java("kafka.tools.StorageTool"), "format", "-t", cluster, "-c", str(self._properties)],
+            [*self._java("kafka.tools.StorageTool"), "format", "-t", cluster_id(), "-c", str(self._properties)],
             capture_output=True,
             text=True,
             check=False,
