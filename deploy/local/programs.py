@@ -10,8 +10,9 @@ from deploy.local.postgres import EmbeddedPostgres
 from deploy.local.settings import SERVICES, StackSettings
 from shared.kafka import KafkaSettings
 
-# A burst is taken in and acknowledged first, then worked off: senders wait, and Kafka does not mind.
-BEHIND_INTAKE = 5
+# Who stands back for whom where processors are short: a message is taken in first, then told to who must know of it,
+# then what must be done is worked out; Kafka keeps the rest waiting, and what waits is taken in larger batches.
+NICENESS = {"intake": 0, "notifications": 2, "transitions": 5, "careplan": 9, "dashboard": 9, "signals": 9}
 
 
 def kafka_settings(settings: StackSettings) -> KafkaSettings:
@@ -66,7 +67,7 @@ def service_programs(settings: StackSettings, server: EmbeddedPostgres) -> list[
             stage=Stage.INTAKE if service == "intake" else Stage.SERVICES,
             environment=_wiring(service, service, settings, server) | _own(service, settings, server),
             ready_url=f"{settings.url_of(service)}/readyz",
-            nice=0 if service == "intake" else BEHIND_INTAKE,
+            nice=NICENESS[service],
         )
         for service in SERVICES
     ]
@@ -80,7 +81,7 @@ def signals_program(settings: StackSettings, server: EmbeddedPostgres) -> Progra
         stage=Stage.SERVICES,
         environment=_wiring("signals", "transitions", settings, server) | _signals_tables(settings),
         ready_url=f"{settings.url_of('signals')}/healthz",
-        nice=BEHIND_INTAKE,
+        nice=NICENESS["signals"],
     )
 
 
