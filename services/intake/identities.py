@@ -48,7 +48,6 @@ class Identities:
                 proposals[first] = Proposal((first, *others), self._new_record())
         return records, list(proposals.values())
 
-
     def _new_record(self) -> str:
         """32 hexadecimal digits that say nothing of anybody, nor of when.
 

@@ -84,7 +84,9 @@ async def test_a_feed_is_not_told_silent_in_a_minute_of_which_something_waits_to
         "RETURNING id, date_trunc('minute', received_at) AS minute"
     )
     assert waits
-    await pool.execute("INSERT INTO counted_minute VALUES ('marker', $1::timestamptz - interval '2 minutes')", waits["minute"])
+    await pool.execute(
+        "INSERT INTO counted_minute VALUES ('marker', $1::timestamptz - interval '2 minutes')", waits["minute"]
+    )
     minutes = "SELECT DISTINCT minute FROM counted_minute WHERE feed <> 'marker' ORDER BY 1"
     counting = Counting(intake.database, intake.feeds)
     assert await counting.count() == len(intake.feeds.feeds)
