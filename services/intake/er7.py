@@ -219,11 +219,6 @@ def _resolve(code: str, s: Separators) -> str:
 
 
 @lru_cache(maxsize=256)
-def _is_segment_name(name: str) -> bool:
-    return _SEGMENT_NAME.fullmatch(name) is not None
-
-
-@lru_cache(maxsize=256)
 def _separators(text: str) -> Separators:
     """From the beginning of the message. A refusal is no answer, and is not kept."""
     if not text.startswith("MSH") or len(text) < len("MSH|^~\\&"):
