@@ -53,6 +53,10 @@ class Arrival:
     """Where it came from."""
     is_kept: bool = False
     """Its bytes stand in the store, to be interpreted: they go from there when it takes effect."""
+    refusal: Verdict | None = None
+    """What its sender was told, where that was no."""
+    offered: float = 0.0
+    """When it began to wait for a group, by a clock that never goes back."""
     done: "asyncio.Future[Verdict]" = field(init=False)
 
     @property
@@ -113,10 +117,22 @@ def read_on(arrival: Arrival, feeds: FeedDirectory) -> None:
 
 
 def stand_by_the_answer(arrival: Arrival) -> None:
-    """Who was acknowledged positively sends no more: refused now (the feed's configuration has changed), it is held."""
+    """What the sender was told stays so, though the feed's configuration may have changed. Who was refused sends again
+    what is right: it is not applied. Who was acknowledged positively sends no more: refused now, it is held.
+    """
     verdict = arrival.verdict
-    if verdict and verdict.code != "AA":
+    if arrival.refusal:
+        arrival.adt, arrival.verdict = None, arrival.refusal
+    elif verdict and verdict.is_refusal:
         arrival.verdict = Verdict(Outcome.HELD, reason=verdict.reason)
+
+
+def refused_before(arrival: Arrival, feed: str, refusal: Verdict, feeds: FeedDirectory) -> None:
+    """Another process told its sender this, when the message was one of that feed, and could not write it down."""
+    arrival.refusal = refusal
+    if arrival.feed_name != feed:
+        arrival.feed = feeds.named(feed, "")
+    stand_by_the_answer(arrival)
 
 
 def _unread(raw: bytes, host: str, message_id: UUID | None, received: datetime | None) -> Arrival:

@@ -112,8 +112,8 @@ class Committer:
             middle = len(group) // 2
             return [*await self.commit(group[:middle]), *await self.commit(group[middle:])]
         arrival = group[0]
-        if arrival.verdict is RULE_FAILED:
-            # Not even the bare bytes could be stored: it is the sender's still.
+        if arrival.verdict is RULE_FAILED or arrival.refusal:
+            # Not even the bare bytes could be stored: it is the sender's still, or waits where it was kept.
             arrival.done.cancel()
             return []
         arrival.verdict, arrival.adt = RULE_FAILED, None
@@ -228,10 +228,10 @@ def _sort_out(
     seen = set(opened.duplicates)
     for arrival in group:
         verdict = arrival.verdict
-        if verdict and verdict.code != "AA":
-            effects.append(Effect(arrival, verdict))
-        elif arrival.key in seen and not arrival.is_replay:
+        if arrival.key in seen and not (arrival.is_replay or arrival.refusal):
             effects.append(Effect(arrival, DUPLICATE))
+        elif verdict and verdict.is_refusal:
+            effects.append(Effect(arrival, verdict))
         elif any(records[one] not in opened.chart.surviving for one in _named(arrival)):
             busy.append(arrival)
         else:

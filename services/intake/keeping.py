@@ -8,6 +8,7 @@ a burst of more than these can take waits in the store.
 import asyncio
 from collections import deque
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import asyncpg
 
@@ -49,12 +50,7 @@ class Keeping:
         """Attempts in a row that failed because of the store; 0 when it is well."""
 
     def offer(self, arrival: Arrival, sender: object = None) -> "asyncio.Future[Verdict]":
-        """What to answer, once that is durable. It is cancelled when the message could not be stored.
-
-        What reading alone has settled goes no further: it is answered when it stands in the log.
-        """
-        if arrival.verdict:
-            return self.working_off.reception.offer(arrival, sender)
+        """What to answer, once that is durable. It is cancelled when the message could not be stored."""
         answer: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._offered.append((arrival, answer, sender))
         self._idle.clear()
@@ -92,9 +88,10 @@ class Keeping:
         """The oldest ones. Whoever hung up meanwhile will send again: nothing to do for it."""
         group = self._next_group()
         kept = False
+        refused: set[UUID] = set()
         try:
             if group:
-                await keep_store.keep(connection, [arrival for arrival, _, _ in group], self._seal)
+                refused = await keep_store.keep(connection, [arrival for arrival, _, _ in group], self._seal)
             kept = True
             # Also where everybody who waited has hung up: while this process is not ready, nobody else comes to try.
             self.store_failures = 0
@@ -102,9 +99,10 @@ class Keeping:
             if not kept:
                 self._offered.extendleft(reversed(group))
         for arrival, answer, sender in group:
+            arrival.refusal = arrival.verdict if arrival.id in refused else None
             self.working_off.add(arrival, sender)
             if not answer.done():
-                answer.set_result(ACCEPTED)
+                answer.set_result(arrival.refusal or ACCEPTED)
         if not self._offered:
             self._wake.clear()
             self._idle.set()

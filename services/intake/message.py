@@ -217,6 +217,11 @@ class Verdict:
     location: str = ""
     text: str = ""
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the sender is told no: it has the message still, and may send it again."""
+        return self.code != "AA"
+
 
 class UnacceptableError(Exception):
     """The message gets a negative acknowledgement, or is stored without effect; `verdict` says which and why."""

@@ -90,13 +90,13 @@ class Reception:
     def offer(self, arrival: Arrival, sender: object = None) -> "asyncio.Future[Verdict]":
         """Answers the arrival's `done`. It is cancelled when the message could not be stored."""
         arrival.done = asyncio.get_running_loop().create_future()
-        now = time.monotonic()
+        arrival.offered = now = time.monotonic()
         self._senders.heard(sender, now)
         if not self._waiting:
             self._since, self._was_quiet = now, now - self._last > QUIET_S
         self._last = now
         self._waiting.append(arrival)
-        if len(self._waiting) >= self._enough:
+        if len(self._waiting) >= self._enough or not arrival.is_kept:
             self._gathered.set()
         self._idle.clear()
         self._wake.set()
@@ -144,22 +144,32 @@ class Reception:
             await self._wake.wait()
 
     async def _gather(self) -> None:
-        """Waits for the others who sent lately, but no longer than a moment after the oldest message that waits."""
-        if self._at_work or not self._waiting:
-            return
-        moment, self._enough = GATHER_S, self._senders.lately()
-        if self._are_answered():
-            least, most = GATHER_ANSWERED_S
-            moment, self._enough = min(max(least, 2 * self._took), most), 1 if self._was_quiet else GROUP_MOST
-        left = self._since + moment - time.monotonic()
-        if len(self._waiting) < self._enough and left > 0:
+        """Waits for the others who sent lately, but no longer than a moment after the oldest message that waits, and
+        than a shorter one after the oldest whose sender waits for what it does.
+        """
+        while self._waiting and not self._at_work:
+            ends, self._enough = self._until()
+            left = ends - time.monotonic()
+            if len(self._waiting) >= self._enough or left <= 0:
+                return
             self._gathered.clear()
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._gathered.wait(), left)
 
-    def _are_answered(self) -> bool:
-        """Whether nobody waits for what these messages do."""
-        return all(arrival.is_kept for arrival in self._waiting)
+    def _until(self) -> tuple[float, int]:
+        """When at the latest a group begins, and with how many at once."""
+        asking = self._first_asking()
+        if asking is self._waiting[0]:
+            return asking.offered + GATHER_S, self._senders.lately()
+        least, most = GATHER_ANSWERED_S
+        ends = self._since + min(max(least, 2 * self._took), most)
+        if asking:
+            ends = min(ends, asking.offered + GATHER_S)
+        return ends, 1 if self._was_quiet else GROUP_MOST
+
+    def _first_asking(self) -> Arrival | None:
+        """The oldest message whose sender waits for what it does: most are answered already."""
+        return next((arrival for arrival in self._waiting if not arrival.is_kept), None)
 
     async def _commit(self, committer: Committer, group: list[Arrival]) -> None:
         self._at_work += 1
@@ -188,7 +198,7 @@ class Reception:
         """
         group: list[Arrival] = []
         later: list[Arrival] = []
-        if self._at_work and len(self._waiting) < (WORTH_A_SECOND_ANSWERED if self._are_answered() else WORTH_A_SECOND):
+        if self._at_work and len(self._waiting) < (WORTH_A_SECOND if self._first_asking() else WORTH_A_SECOND_ANSWERED):
             return group
         while self._waiting and len(group) < GROUP_MOST:
             is_merge = _is_merge(self._waiting[0])

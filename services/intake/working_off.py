@@ -14,7 +14,7 @@ import asyncpg
 from cryptography.exceptions import InvalidTag
 
 from services.intake import keep_store
-from services.intake.arrival import Arrival, judge_arrival, read_on, stand_by_the_answer
+from services.intake.arrival import Arrival, judge_arrival, read_on, refused_before, stand_by_the_answer
 from services.intake.feeds import FeedDirectory
 from services.intake.keep_store import Kept
 from services.intake.receiving import GROUP_MOST, Reception
@@ -152,7 +152,11 @@ class WorkingOff:
         """Answers whether it can be opened."""
         try:
             raw = self._seal.open(kept.raw, kept.id)
+            refusal = keep_store.refusal_from(kept.refusal) if kept.refusal else None
         except (InvalidTag, ValueError):  # sealed with another key, or no longer what was written
             return False
-        self.add(judge_arrival(raw, self._feeds, kept.host, message_id=kept.id, received=kept.received), None)
+        arrival = judge_arrival(raw, self._feeds, kept.host, message_id=kept.id, received=kept.received)
+        if refusal:
+            refused_before(arrival, *refusal, self._feeds)
+        self.add(arrival, None)
         return True

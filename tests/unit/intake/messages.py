@@ -65,3 +65,27 @@ def adt(
         pv1[19], pv1[36], pv1[44], pv1[45] = visit_fields, disposition, admitted, discharged
         lines.append("|".join(pv1))
     return ("\r".join(lines) + "\r").encode()
+
+
+def without(segment: bytes, message: bytes) -> bytes:
+    return b"\r".join(line for line in message.split(b"\r") if not line.startswith(segment))
+
+
+REFUSED = (
+    b"<html>",
+    b"MSH",
+    adt("A01", control_id="version", version="9.9"),
+    adt("A01", control_id="enhanced", version="3.0", modes="AL|NE"),
+    adt("A01", control_id="both", version="3.0", modes="AL|AL"),
+    adt("A03", control_id="training", processing_id="T"),
+    adt("A03", control_id="old", processing_id="D", version="2.3"),
+    adt("A01", control_id="stranger", facility="NOWHERE"),
+    adt("A40", control_id="merge"),
+    without(b"PID", adt("A08", control_id="nobody")),
+    without(b"PID", adt("A08", control_id="nobody-old", version="2.4")),
+    adt("A08", control_id="nameless", mrn="").replace(b"^^^GENHOSP^MR", b"^^^&&&"),
+    adt("", control_id="no-trigger").replace(b"ADT^", b"", 1),
+    adt("A01", control_id="own-separators", version="3.0").replace(b"^~\\&", b"*~\\&"),
+    adt("A01", control_id="own-charset", version="3.0").replace(b"|3.0|||||", b"|3.0||||||UNICODE UTF-8"),
+)
+"""One of each kind that is acknowledged negatively, from a sender that isn't on loopback."""
