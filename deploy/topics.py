@@ -49,10 +49,10 @@ def listening_organisations(roster: Path) -> list[str]:
     return [str(one["slug"]) for one in listed.get("organisations", []) if one.get("kafka")]
 
 
-def planned(organisations: Iterable[str] = (), replication: int = 1) -> list[TopicPlan]:
-    """Every topic of the stack, in a stable order."""
+def planned(organisations: Iterable[str] = (), replication: int = 1, partitions: int = PARTITIONS) -> list[TopicPlan]:
+    """Every topic of the stack, in a stable order. `partitions`: of the contract's own topics."""
     return [
-        *(TopicPlan(topic.value, replication=replication) for topic in Topic),
+        *(TopicPlan(topic.value, partitions, replication) for topic in Topic),
         *(TopicPlan(name, partitions, replication, COMPACTED) for name, partitions in _internal_topics()),
         *(TopicPlan(provider_topic(one), 1, replication) for one in sorted(set(organisations))),
     ]
@@ -67,13 +67,15 @@ def _internal_topics() -> list[tuple[str, int]]:
     return [(str(name), int(count)) for name, count in importlib.import_module(SIGNALS_TOPICS).internal_topics()]
 
 
-async def create_topics(kafka: KafkaSettings, organisations: Iterable[str] = (), replication: int = 1) -> list[str]:
-    """Create what is missing; the names created. Safe to repeat."""
+async def create_topics(
+    kafka: KafkaSettings, organisations: Iterable[str] = (), replication: int = 1, partitions: int = PARTITIONS
+) -> list[str]:
+    """Create what is missing; the names created. Safe to repeat: a topic that is there keeps its partitions."""
     admin = AIOKafkaAdminClient(**kafka.client_arguments())
     await admin.start()
     try:
         there = set(await admin.list_topics())
-        missing = [plan for plan in planned(organisations, replication) if plan.name not in there]
+        missing = [plan for plan in planned(organisations, replication, partitions) if plan.name not in there]
         if missing:
             _raise_failures(await admin.create_topics([plan.request() for plan in missing]))
         return [plan.name for plan in missing]

@@ -37,7 +37,7 @@ def republish(as_json: Json = False) -> None:
 
 async def _republish(found: stack.RunningStack) -> dict[str, int]:
     log_id = await broker.answers(found.kafka)
-    await create_topics(found.kafka, listening_organisations(roster_file()))
+    await create_topics(found.kafka, listening_organisations(roster_file()), partitions=found.partitions)
     async with found.operations() as operations:
         return await open_relays(operations, SERVICES, log_id, found.run_folder / "republish.json")
 

@@ -14,6 +14,7 @@ from deploy.cli.output import NOTHING_RUNS, WRONG_SETTINGS, fail
 from deploy.local import instance
 from deploy.local.settings import SERVICES, StackSettings
 from deploy.operations import Operations
+from shared.events import PARTITIONS
 from shared.http import read_settings
 from shared.kafka import KafkaSettings
 
@@ -47,6 +48,7 @@ class RunningStack:
     mllp: tuple[str, int]
     run_folder: Path
     replication: int = 1
+    partitions: int = PARTITIONS
     pid: int | None = None
     children: dict[str, int] | None = None
 
@@ -72,6 +74,7 @@ def find() -> RunningStack:
         mllp=(host or mllp.get("host", settings.host), int(port or mllp.get("port", settings.mllp_port))),
         run_folder=settings.run_folder,
         replication=cluster.replication,
+        partitions=int(told.get("partitions", PARTITIONS)),
         pid=told.get("pid"),
         children={name: pid for name, (pid, _born) in told.get("children", {}).items()},
     )

@@ -29,6 +29,7 @@ class LogGuard:
         *,
         say: Callable[[str], None],
         organisations: Sequence[str],
+        partitions: int,
     ) -> None:
         self.served: str | None = None
         self.renewed = asyncio.Event()
@@ -38,11 +39,12 @@ class LogGuard:
         self._notes = notes
         self._say = say
         self._organisations = list(organisations)
+        self._partitions = partitions
 
     async def prepare(self) -> str:
         """Wait for the broker and make all topics; the log's id."""
         found = await broker.answers(self._kafka, seconds=60)
-        await create_topics(self._kafka, self._organisations)
+        await create_topics(self._kafka, self._organisations, partitions=self._partitions)
         return found
 
     async def watch(self) -> None:

@@ -51,6 +51,7 @@ class RunningInstance:
             "pid": os.getpid(),
             "urls": urls,
             "bootstrap": f"{settings.host}:{settings.broker_port}",
+            "partitions": settings.partitions,
             "mllp": {"host": settings.host, "port": settings.mllp_port},
             "postgres_port": settings.postgres_port,
             "children": {name: [pid, _born(pid)] for name, pid in pids.items() if pid is not None},

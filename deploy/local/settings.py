@@ -6,7 +6,12 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.events import PARTITIONS
+
 ROOT = Path(__file__).resolve().parents[2]
+# One process reads all of them, so that more would only cost: each wave of a relay makes a batch in every partition,
+# and the embedded broker walks through all that a partition ever had at each fetch that finds something (ADR 8).
+EMBEDDED_PARTITIONS = 2
 SERVICES = ("intake", "transitions", "careplan", "notifications", "dashboard")
 
 
@@ -41,6 +46,11 @@ class StackSettings(BaseSettings):
     durable: bool = Field(default=True, description="PostgreSQL writes through to the disk; off only in tests.")
     broker_memory_mb: int = Field(default=500, ge=50, description="The embedded broker is renewed above this size.")
     ready_seconds: float = Field(default=120, gt=0, description="How long a start may take before it is given up.")
+
+    @property
+    def partitions(self) -> int:
+        """How many each topic of the contract has on this stack's broker."""
+        return EMBEDDED_PARTITIONS if self.kafka == "embedded" else PARTITIONS
 
     def port_of(self, name: str) -> int:
         """The HTTP port of a service or side program."""

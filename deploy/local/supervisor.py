@@ -52,6 +52,7 @@ class Stack:
             settings.run_folder / "republish.json",
             say=progress.say,
             organisations=listening_organisations(roster_file()),
+            partitions=settings.partitions,
         )
         self._tasks: list[asyncio.Task[None]] = []
 

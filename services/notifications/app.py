@@ -26,6 +26,8 @@ SERVICE = "notifications"
 # Small batches begin no closer together, and neither do waves of what became of the notices.
 GATHER_S = 0.08
 WAVE_EVERY_S = 0.2
+# Who must know waits for no broker's leisure.
+FETCH_WAIT_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,7 @@ async def build(settings: Settings) -> Service:
             handlers=handlers(deliverer.wake, settings.late_after),
             hears=HEARD,
             gather_s=GATHER_S,
+            fetch_wait_ms=FETCH_WAIT_MS,
             instance=settings.instance,
         )
         relay = Relay(database=database, kafka=settings.kafka, instance=settings.instance, wave_every_s=WAVE_EVERY_S)

@@ -41,6 +41,8 @@ BATCH = 500
 # Below this many events a batch is followed by a pause: what comes meanwhile shares the next transaction.
 FULL = BATCH // 2
 GATHER_S = 0.03
+# The embedded broker holds a fetch that found something for about half of this, any other answers it at once.
+FETCH_WAIT_MS = 500
 POLL_MS = 1_000
 ALL_TYPES: Mapping[Topic, Collection[str]] = {}
 RETRY_HEAD_S = 15.0
@@ -64,9 +66,10 @@ class Consumer:
         stuck_after_s: float = 60.0,
         hears: Mapping[Topic, Collection[str]] = ALL_TYPES,
         gather_s: float = GATHER_S,
+        fetch_wait_ms: int = FETCH_WAIT_MS,
     ) -> None:
         """`hears`: of these topics only these types matter, see Hearing. `gather_s`: seconds of pause after a small
-        batch.
+        batch; `fetch_wait_ms`: how long the broker may let a fetch wait for something to come.
         """
         self.name = name
         self.database = database
@@ -77,6 +80,7 @@ class Consumer:
         self._instance = instance
         self._stuck_after_s = stuck_after_s
         self._gather_s = gather_s
+        self._fetch_wait_ms = fetch_wait_ms
         self._hearing = Hearing(hears)
         self._log = LogWatch(kafka)
         self._applier = Applier(name, database.service, self.handlers, self._hearing, joins_late)
@@ -121,6 +125,7 @@ class Consumer:
             heartbeat_interval_ms=HEARTBEAT_MS,
             max_poll_interval_ms=MAX_POLL_INTERVAL_MS,
             max_poll_records=BATCH,
+            fetch_max_wait_ms=self._fetch_wait_ms,
             metadata_max_age_ms=30_000,
         )
         self._fences, self._paused = {}, {}

@@ -78,15 +78,17 @@ UPDATE delivery d SET retracted_by = t.event_id FROM unnest($1::uuid[], $2::uuid
 WHERE d.id = t.id AND d.retracted_by IS NULL
 """
 # The oldest waiting delivery of each lane (endpoint, patient) that has no open one before it becomes due.
+# Each lane's next is looked up in the index of lanes: a plan over all that waits would cost most when most of it does.
 ADVANCE = """
-UPDATE delivery d SET status = 'queued', due_at = now() FROM (
-    SELECT DISTINCT ON (w.endpoint_id, w.patient_id) w.id
-    FROM delivery w JOIN (SELECT DISTINCT * FROM unnest($1::uuid[], $2::text[]) AS l (endpoint_id, patient_id)) lane
-         USING (endpoint_id, patient_id)
-    WHERE w.status = 'waiting' AND NOT EXISTS (
-        SELECT 1 FROM delivery o WHERE o.endpoint_id = w.endpoint_id AND o.patient_id = w.patient_id
+UPDATE delivery d SET status = 'queued', due_at = now()
+FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::text[]) AS l (endpoint_id, patient_id)) lane CROSS JOIN LATERAL (
+    SELECT w.id FROM delivery w
+    WHERE w.endpoint_id = lane.endpoint_id AND w.patient_id = lane.patient_id AND w.status = 'waiting'
+      AND w.status IN ('waiting', 'queued', 'delivering')
+      AND NOT EXISTS (
+        SELECT FROM delivery o WHERE o.endpoint_id = lane.endpoint_id AND o.patient_id = lane.patient_id
         AND o.status IN ('queued', 'delivering'))
-    ORDER BY w.endpoint_id, w.patient_id, w.position
+    ORDER BY w.position LIMIT 1
 ) next WHERE d.id = next.id
 """
 INSERT_SUPPRESSIONS = """

@@ -67,13 +67,27 @@ SELECT 'discharges', facility, unit, date_trunc('hour', discharged_at) FROM seen
 """
 # Two workers may change the same hour of the same place: who counts second waits, and sees what the first has set.
 ONE_COUNTS = "SELECT pg_advisory_xact_lock(hashtextextended('signals.flows', 0))"
+# Each hour of a facility is read once, by its index, for all its units and for the facility as a whole.
 COUNT_FLOWS = """
-SELECT t.kind, t.facility, t.unit, t.hour, count(s.encounter_id)::int AS value
-FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS t (kind, facility, unit, hour)
-LEFT JOIN signal_stay s ON s.counts AND s.facility = t.facility AND (t.unit = '' OR s.unit = t.unit)
-    AND CASE t.kind WHEN 'arrivals' THEN s.arrived_at ELSE s.discharged_at END >= t.hour
-    AND CASE t.kind WHEN 'arrivals' THEN s.arrived_at ELSE s.discharged_at END < t.hour + interval '1 hour'
-GROUP BY t.kind, t.facility, t.unit, t.hour
+WITH asked AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS t (kind, facility, unit, hour)
+),
+hours AS (SELECT DISTINCT kind, facility, hour FROM asked),
+counted AS (
+    SELECT h.kind, h.facility, h.hour, s.unit, count(*) AS stays
+    FROM hours h JOIN signal_stay s ON s.counts AND s.facility = h.facility
+         AND s.arrived_at >= h.hour AND s.arrived_at < h.hour + interval '1 hour'
+    WHERE h.kind = 'arrivals' GROUP BY h.kind, h.facility, h.hour, s.unit
+    UNION ALL
+    SELECT h.kind, h.facility, h.hour, s.unit, count(*)
+    FROM hours h JOIN signal_stay s ON s.counts AND s.facility = h.facility
+         AND s.discharged_at >= h.hour AND s.discharged_at < h.hour + interval '1 hour'
+    WHERE h.kind = 'discharges' GROUP BY h.kind, h.facility, h.hour, s.unit
+)
+SELECT a.kind, a.facility, a.unit, a.hour, coalesce(sum(c.stays), 0)::int AS value
+FROM asked a LEFT JOIN counted c ON c.kind = a.kind AND c.facility = a.facility AND c.hour = a.hour
+     AND (a.unit = '' OR c.unit = a.unit)
+GROUP BY a.kind, a.facility, a.unit, a.hour
 """
 REKEY = "UPDATE signal_stay SET patient_id = $2 WHERE patient_id = $1"
 RECENT_MINUTES = """

@@ -101,7 +101,8 @@ class Listening:
         assigned = {place.partition for place in self.app.consumer.assignment() if place.topic == Topic.FEEDS.value}
         async with self._database.pool.acquire() as connection:
             feeds = await counting.feeds_counted_lately(connection)
-        return not assigned or any(partition_of(feed, PARTITIONS) in assigned for feed in feeds)
+        there = self.app.consumer.topic_partitions(Topic.FEEDS.value) or PARTITIONS
+        return not assigned or any(partition_of(feed, there) in assigned for feed in feeds)
 
     def _add_agent(self, topic: Topic, take: Callable[[Sequence[AnyEvent]], Awaitable[None]]) -> None:
         channel = self.app.topic(topic.value, key_serializer="raw", value_serializer="raw")

@@ -7,7 +7,9 @@ from aiokafka.admin import AIOKafkaAdminClient
 from deploy.local.broker import EmbeddedBroker, log_id
 from deploy.local.ports import PortTakenError, free_port
 from deploy.local.postgres import EmbeddedPostgres
+from deploy.local.settings import StackSettings
 from deploy.topics import create_topics, planned
+from shared.events import Topic
 from tests.support.databases import Databases
 from tests.support.servers import reachable_folder
 
@@ -62,9 +64,24 @@ async def test_a_restarted_broker_has_another_log_id_and_no_topics(fresh_broker:
 
 
 async def test_topics_have_the_partitions_of_the_contract(broker: EmbeddedBroker) -> None:
+    described = await _partitions(broker)
+    assert described["care.encounters.v1"] == 12
+    assert {plan.name: plan.partitions for plan in planned()}.items() <= described.items()
+
+
+async def test_a_stack_on_the_embedded_broker_has_fewer(fresh_broker: EmbeddedBroker) -> None:
+    await fresh_broker.restart()
+    partitions = StackSettings(kafka="embedded").partitions
+    await create_topics(fresh_broker.kafka, ["riverside"], partitions=partitions)
+    described = await _partitions(fresh_broker)
+    assert partitions == 2
+    assert {described[topic.value] for topic in Topic} == {2}
+    assert described["care.provider.riverside.v1"] == 1
+
+
+async def _partitions(broker: EmbeddedBroker) -> dict[str, int]:
     admin = AIOKafkaAdminClient(**broker.kafka.client_arguments())
     await admin.start()
     described = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
     await admin.close()
-    assert described["care.encounters.v1"] == 12
-    assert {plan.name: plan.partitions for plan in planned()}.items() <= described.items()
+    return described
