@@ -6,8 +6,11 @@ import shutil
 import signal
 import subprocess
 from base64 import urlsafe_b64encode
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
+
+from pydantic import SecretStr
 
 from deploy.local import broker, ports
 from deploy.local.dying import ending_with_parent
@@ -31,14 +34,33 @@ class ApacheKafkaError(Exception):
 
 
 class ApacheKafka:
-    """A node below `run_folder`/kafka on 127.0.0.1; the controller's port is chosen at the first start."""
+    """A node below `run_folder`/kafka on 127.0.0.1; the controller's port is chosen at the first start.
 
-    def __init__(self, run_folder: Path, port: int) -> None:
+    `users`: names and passwords. With them every client must say who it is, the first may do all, and the others what
+    rules allow them. None: everyone may do all.
+    """
+
+    def __init__(self, run_folder: Path, port: int, users: Mapping[str, str] | None = None) -> None:
         self.port = port
-        self.kafka = KafkaSettings(bootstrap=f"127.0.0.1:{port}")
+        self._users = dict(users or {})
+        self.kafka = self.reached_by(next(iter(self._users), None))
         self._folder = run_folder / "kafka"
         self._log = run_folder / "logs" / "broker.log"
         self._process: asyncio.subprocess.Process | None = None
+
+    def reached_by(self, user: str | None) -> KafkaSettings:
+        """How this user reaches the node; None where it has no users."""
+        bootstrap = f"127.0.0.1:{self.port}"
+        if user is None:
+            return KafkaSettings(bootstrap=bootstrap)
+        return KafkaSettings(
+            bootstrap=bootstrap,
+            security_protocol="SASL_PLAINTEXT",
+            sasl_mechanism="PLAIN",
+            sasl_username=user,
+            sasl_password=SecretStr(self._users[user]),
+            plaintext_outside_loopback=True,
+        )
 
     def prepare(self) -> None:
         """Fetch the jars unless they are cached, and format the log's folder once. Raises ApacheKafkaError."""
@@ -107,8 +129,8 @@ class ApacheKafka:
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{controller}",
-            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
-            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{self.port}",
+            "listeners": f"{self._protocol}://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{controller}",
+            "advertised.listeners": f"{self._protocol}://127.0.0.1:{self.port}",
             "controller.listener.names": "CONTROLLER",
             "log.dirs": str(self._folder / "log"),
             "auto.create.topics.enable": "false",
@@ -118,9 +140,31 @@ class ApacheKafka:
             "transaction.state.log.min.isr": "1",
             "group.initial.rebalance.delay.ms": "0",
             "group.min.session.timeout.ms": "1000",
+            **(self._access_control() if self._users else {}),
         }
         lines = [f"{name}={value}" for name, value in settings.items()]
         self._properties.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    @property
+    def _protocol(self) -> str:
+        return "SASL_PLAINTEXT" if self._users else "PLAINTEXT"
+
+    def _access_control(self) -> dict[str, str]:
+        first, password = next(iter(self._users.items()))
+        known = " ".join(f'user_{name}="{secret}"' for name, secret in self._users.items())
+        login = "org.apache.kafka.common.security.plain.PlainLoginModule required"
+        return {
+            "listener.security.protocol.map": "SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": self._protocol,
+            "sasl.enabled.mechanisms": "PLAIN",
+            "sasl.mechanism.inter.broker.protocol": "PLAIN",
+            "listener.name.sasl_plaintext.plain.sasl.jaas.config": (
+                f'{login} username="{first}" password="{password}" {known};'
+            ),
+            "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+            # The controller's own listener knows nobody.
+            "super.users": f"User:{first};User:ANONYMOUS",
+        }
 
     def _java(self, main: str) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}"
