@@ -8,7 +8,7 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import Field
 
-from shared.events import Part
+from shared.events import Part, id_beside
 from shared.events.people import Participant, Practitioner
 from shared.events.plans import Activity, CarePlan, Goal, PlanStatus, TeamMember
 from shared.events.transitions import Task, TaskStatus, Transition, TransitionStatus
@@ -104,7 +104,10 @@ class Course(Part):
 
     @property
     def plan_id(self) -> UUID:
-        return uuid5(NAMESPACE_URL, f"care-plan:{self.transition.id}")
+        """Follows from the transition's, so that a replay gives the same."""
+        if self.transition.id.version == 5:  # noqa: PLR2004  (it says nothing of when the stay began)
+            return uuid5(NAMESPACE_URL, f"care-plan:{self.transition.id}")
+        return id_beside(self.transition.id, "care-plan")
 
     @property
     def status_due(self) -> PlanStatus | None:

@@ -1,7 +1,7 @@
 """A transition as this service keeps it: what was heard of the stay, and the obligations that follow. Pure."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 from uuid import UUID, uuid5
 
@@ -11,14 +11,20 @@ from services.transitions.readmission import Return, Stayed
 from services.transitions.risk.inputs import NOTHING_KNOWN, Background
 from services.transitions.risk.scoring import NOT_WEIGHED, Weighed
 from services.transitions.task import Obligation, Why
+from shared.events import id_beside
 from shared.events.transitions import Transition
 
 TRANSITIONS = UUID("6f1c2a52-6a0e-4a53-9a3b-0f3a8d5f7c11")
-"""Namespace of transition ids: a transition's id follows from its encounter's, so that a replay gives the same."""
+"""Namespace of the ids of transitions whose encounter began before BESIDE_SINCE."""
+BESIDE_SINCE = int(datetime(2026, 11, 22, 14, tzinfo=UTC).timestamp() * 1000)
+"""Milliseconds since 1970. Ids that were said before are kept: a replay must give them again."""
 
 
 def transition_id(encounter_id: UUID) -> UUID:
-    return uuid5(TRANSITIONS, str(encounter_id))
+    """A transition's id follows from its encounter's, so that a replay gives the same."""
+    if encounter_id.int >> 80 < BESIDE_SINCE or encounter_id.version != 7:  # noqa: PLR2004  (it holds its time)
+        return uuid5(TRANSITIONS, str(encounter_id))
+    return id_beside(encounter_id, "transition")
 
 
 class Standing(StrEnum):

@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
-from uuid import UUID, uuid5
+from uuid import UUID
 
 from services.transitions.due import Due
 from services.transitions.evidence import Evidence
 from services.transitions.protocols import TaskRule
+from shared.events import id_beside
 from shared.events.transitions import Closure, ProtocolReference, Task, TaskStatus
 
 LIVE = frozenset({TaskStatus.REQUESTED, TaskStatus.ACCEPTED, TaskStatus.ON_HOLD})
@@ -89,7 +90,7 @@ class Obligation:
     ) -> Self:
         """A new task. Its id follows from transition, code and number: a replay gives the same."""
         task = Task(
-            id=uuid5(transition_id, f"{rule.code}/{number}"),
+            id=id_beside(transition_id, f"{rule.code}/{number}"),
             version=0,
             code=rule.code,
             title=rule.title,
@@ -122,7 +123,7 @@ class Obligation:
         }
         asked |= {"done_at": None, "settled_by": None, "version": 0, "escalation_level": 0, "owner": None}
         number = earlier.number + 1
-        transition_task = uuid5(earlier.task.id, f"again/{number}")
+        transition_task = id_beside(earlier.task.id, f"again/{number}")
         return cls(task=_with(earlier.task, id=transition_task, **asked), rule=earlier.rule, number=number)
 
     def must_begin_anew(self, due: Due) -> bool:

@@ -2,7 +2,17 @@
 (`shared.events.encounters`, `.transitions` …); what surrounds each of them is re-exported here.
 """
 
-from shared.events.envelope import AnyEvent, Barrier, Draft, Event, UnreadableEventError, headers_of, read_event, uuid7
+from shared.events.envelope import (
+    AnyEvent,
+    Barrier,
+    Draft,
+    Event,
+    UnreadableEventError,
+    headers_of,
+    id_beside,
+    read_event,
+    uuid7,
+)
 from shared.events.fact import PARTITIONS, UNHEARD, Fact, Part, Topic, Unheard
 from shared.events.registry import BY_TYPE, FACTS
 
@@ -21,6 +31,7 @@ __all__ = [
     "Unheard",
     "UnreadableEventError",
     "headers_of",
+    "id_beside",
     "read_event",
     "uuid7",
 ]

@@ -1,8 +1,9 @@
 from datetime import UTC, datetime, timedelta, timezone
+from uuid import NAMESPACE_DNS, uuid5
 
 import pytest
 
-from shared.events import FACTS, UNHEARD, Barrier, Draft, UnreadableEventError, headers_of, read_event, uuid7
+from shared.events import FACTS, UNHEARD, Barrier, Draft, UnreadableEventError, headers_of, id_beside, read_event, uuid7
 from shared.events.operations import FeedCounted
 
 NOW = datetime(2026, 3, 6, 15, 0, tzinfo=timezone(timedelta(hours=-6)))
@@ -68,6 +69,21 @@ def test_uuid7_sorts_by_time_and_says_its_version() -> None:
     ids = [uuid7() for _ in range(200)]
     assert all(one.version == 7 and one.variant == "specified in RFC 4122" for one in ids)
     assert [one.int >> 80 for one in ids] == sorted(one.int >> 80 for one in ids)
+
+
+def test_an_id_beside_another_begins_with_its_time_and_follows_from_it_and_a_name() -> None:
+    parent = uuid7()
+    child = id_beside(parent, "care-plan")
+    assert (child.version, child.variant) == (8, "specified in RFC 4122")
+    assert child.int >> 80 == parent.int >> 80
+    assert child == id_beside(parent, "care-plan")
+    assert len({child, id_beside(parent, "other"), id_beside(uuid7(), "care-plan"), parent}) == 4
+    assert id_beside(child, "again").int >> 80 == parent.int >> 80
+
+
+def test_an_id_beside_a_digest_is_a_digest() -> None:
+    parent = uuid5(NAMESPACE_DNS, "stay")
+    assert id_beside(parent, "task") == uuid5(parent, "task")
 
 
 def test_every_type_is_named_once_and_versioned() -> None:
