@@ -14,6 +14,8 @@ from services.intake.sealing import Seal
 if TYPE_CHECKING:
     from services.intake.store import Connection
 
+# Duplicates are looked up by index, also while the server believes that there are few.
+PREPARE = "SET enable_seqscan = off"
 # A connection may break after the commit and before it is told so: then the same are kept again.
 KEEP = """
 INSERT INTO arrival SELECT * FROM unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::bytea[])
@@ -59,6 +61,11 @@ class Kept(NamedTuple):
     host: str
     raw: bytes
     refusal: Mapping[str, Any] | None
+
+
+async def prepare(connection: "Connection") -> None:
+    """Tells the server how to plan `keep`, for as long as the connection is kept."""
+    await connection.execute(PREPARE)
 
 
 async def keep(connection: "Connection", arrivals: Sequence[Arrival], seal: Seal) -> set[UUID]:

@@ -74,6 +74,7 @@ class Keeping:
         while True:
             try:
                 async with self._database.pool.acquire() as connection:
+                    await keep_store.prepare(connection)
                     while True:
                         await self._wake.wait()
                         await self.working_off.has_room()

@@ -76,6 +76,18 @@ async def test_what_was_kept_without_our_hearing_of_it_is_kept_once(intake: Inta
         assert len(await keep_store.waiting(connection, timedelta(), None, 10, 1_000_000)) == 3
 
 
+async def test_a_refusal_kept_without_our_hearing_of_it_is_the_answer(intake: Intake) -> None:
+    arrivals = [
+        judge_arrival(adt("A01", control_id=str(n), version="9.9"), intake.feeds, "127.0.0.1") for n in range(3)
+    ]
+    ids = {arrival.id for arrival in arrivals}
+    async with intake.database.pool.acquire() as connection:
+        assert await keep_store.keep(connection, arrivals[:2], Seal(KEY)) == ids - {arrivals[2].id}
+        assert await keep_store.keep(connection, arrivals, Seal(KEY)) == ids
+        kept = await keep_store.waiting(connection, timedelta(), None, 10, 1_000_000)
+    assert {row.id for row in kept if row.refusal} == ids
+
+
 async def test_rows_that_cannot_be_opened_stay_and_hold_nobody_up(start_intake: StartIntake) -> None:
     first = await start_intake(drain_timeout_s=0.2)
     spoiled = [uuid7(), uuid7()]
