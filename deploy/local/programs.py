@@ -11,8 +11,9 @@ from deploy.local.settings import SERVICES, StackSettings
 from shared.kafka import KafkaSettings
 
 # Who stands back for whom where processors are short: a message is taken in first, then told to who must know of it,
-# then what must be done is worked out; Kafka keeps the rest waiting, and what waits is taken in larger batches.
-NICENESS = {"intake": 0, "notifications": 2, "transitions": 5, "careplan": 9, "dashboard": 9, "signals": 9}
+# then what must be done is worked out; Kafka keeps the rest waiting, and what waits is taken in larger batches. Not by
+# much: who stands back far takes minutes to start where processors are short, and is killed again before it is ready.
+NICENESS = {"intake": 0, "notifications": 1, "transitions": 3, "careplan": 5, "dashboard": 5, "signals": 5}
 
 
 def kafka_settings(settings: StackSettings) -> KafkaSettings:

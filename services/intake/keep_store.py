@@ -44,7 +44,7 @@ WAITING = """
 SELECT id, received_at, host, raw, refusal FROM (
     SELECT *, sum(octet_length(raw)) OVER (ORDER BY id) - octet_length(raw) AS bytes_before FROM (
         SELECT * FROM arrival
-        WHERE received_at <= clock_timestamp() - $1::interval AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3
+        WHERE received_at <= statement_timestamp() - $1::interval AND ($2::uuid IS NULL OR id > $2) ORDER BY id LIMIT $3
     ) found
 ) counted WHERE bytes_before < $4 ORDER BY id
 """

@@ -35,7 +35,8 @@ RETURNING b.subject
 """
 STALE_GAPS = """
 SELECT subject FROM blocked_key
-WHERE consumer = $1 AND reason = 'gap' AND state = 'parked' AND asked_at < clock_timestamp() - make_interval(secs => $2)
+WHERE consumer = $1 AND reason = 'gap' AND state = 'parked'
+  AND asked_at < statement_timestamp() - make_interval(secs => $2)
 ORDER BY asked_at LIMIT $3
 """
 ASKED = """

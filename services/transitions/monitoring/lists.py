@@ -31,7 +31,7 @@ TRANSITIONS = "SELECT id, transition_id FROM monitoring WHERE id = ANY ($1)"
 # Readings of the last days, the newest thousand of them: a chart has no more room.
 READINGS = """
 SELECT signal, at, value, quality, said, unit FROM (
-    SELECT * FROM reading WHERE patient_id = $1 AND signal = ANY ($2) AND at > clock_timestamp() - $3::interval
+    SELECT * FROM reading WHERE patient_id = $1 AND signal = ANY ($2) AND at > statement_timestamp() - $3::interval
     ORDER BY at DESC LIMIT 1000
 ) AS newest ORDER BY at
 """

@@ -88,7 +88,7 @@ SELECT t.body ->> 'pcp_organisation' FROM monitoring m JOIN transition t ON t.id
 """
 SILENT = """
 SELECT id, patient_id FROM monitoring
-WHERE ended_at IS NULL AND missing_at <= clock_timestamp() AND id <> ALL ($2)
+WHERE ended_at IS NULL AND missing_at <= statement_timestamp() AND id <> ALL ($2)
 ORDER BY missing_at, id LIMIT $1
 """
 REKEY = """

@@ -60,7 +60,7 @@ COLUMNS = (
 )
 # What closed so long ago stands as it was counted: the evidence that it was counted by may be forgotten by now
 # (docs/retention.md: after six years). Five years are this house's own choice.
-YOUNG = "closes_at > clock_timestamp() - interval '1825 days'"
+YOUNG = "closes_at > statement_timestamp() - interval '1825 days'"
 GONE = f"""
 DELETE FROM quality_outcome o WHERE patient_id = ANY ($1) AND o.{YOUNG} AND NOT EXISTS (
     SELECT FROM unnest($2::text[], $3::uuid[]) AS u (measure, about) WHERE (u.measure, u.about) = (o.measure, o.about))

@@ -19,7 +19,7 @@ WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR priority = $2)
   AND ($3::text IS NULL OR patient_id = $3) AND (cardinality($4::text[]) = 0 OR facility = ANY ($4))
   AND ($5::text IS NULL OR performer = $5 OR requester = $5)
   AND ($6::bool IS NULL OR (is_held AND is_open) = $6) AND ($7::bool IS NULL OR is_open = $7)
-  AND (NOT $8::bool OR (is_open AND due_at < clock_timestamp()))
+  AND (NOT $8::bool OR (is_open AND due_at < statement_timestamp()))
   AND ($9::timestamptz IS NULL OR (changed_at, id) < ($9, $10))
 ORDER BY changed_at DESC, id DESC LIMIT $11
 """

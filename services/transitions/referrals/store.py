@@ -76,13 +76,13 @@ WHERE t.referral_id = $1 AND t.step = $2 AND t.level < $3
 """
 DUE = """
 SELECT referral_id, patient_id FROM referral_timer
-WHERE fired_at IS NULL AND due_at <= clock_timestamp() AND referral_id <> ALL ($2)
+WHERE fired_at IS NULL AND due_at <= statement_timestamp() AND referral_id <> ALL ($2)
 ORDER BY due_at, referral_id, level LIMIT $1
 """
 # Asked again under the patients' locks: another scheduler may have told them meanwhile, or a deed have come.
 CLAIM = """
 SELECT referral_id, step, level, due_at FROM referral_timer
-WHERE referral_id = ANY ($1) AND patient_id = ANY ($2) AND fired_at IS NULL AND due_at <= clock_timestamp()
+WHERE referral_id = ANY ($1) AND patient_id = ANY ($2) AND fired_at IS NULL AND due_at <= statement_timestamp()
 ORDER BY due_at, referral_id, level FOR UPDATE SKIP LOCKED
 """
 FIRED = """

@@ -57,7 +57,7 @@ ON CONFLICT (id) DO UPDATE SET analyte = excluded.analyte, at = excluded.at, val
 WHERE l.known_at <= excluded.known_at
 """
 DUE = """
-SELECT id, patient_id FROM transition WHERE recount_at <= clock_timestamp() AND id <> ALL ($2)
+SELECT id, patient_id FROM transition WHERE recount_at <= statement_timestamp() AND id <> ALL ($2)
 ORDER BY recount_at, id LIMIT $1
 """
 ENCOUNTERS = "SELECT encounter_id FROM transition WHERE id = ANY ($1)"

@@ -15,15 +15,16 @@ from shared.events.transitions import Transition
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
 
+# The time of the statement, not of each row: only that can be looked up in an index.
 DUE = """
 SELECT task_id, patient_id FROM task_timer
-WHERE fired_at IS NULL AND due_at <= clock_timestamp() AND task_id <> ALL ($2)
+WHERE fired_at IS NULL AND due_at <= statement_timestamp() AND task_id <> ALL ($2)
 ORDER BY due_at, task_id, level LIMIT $1
 """
 # Asked again under the patients' locks: another scheduler may have told them meanwhile, or evidence have come.
 CLAIM = """
 SELECT task_id, level, due_at FROM task_timer
-WHERE task_id = ANY ($1) AND patient_id = ANY ($2) AND fired_at IS NULL AND due_at <= clock_timestamp()
+WHERE task_id = ANY ($1) AND patient_id = ANY ($2) AND fired_at IS NULL AND due_at <= statement_timestamp()
 ORDER BY due_at, task_id, level FOR UPDATE SKIP LOCKED
 """
 CLOCKED = """
@@ -41,7 +42,7 @@ ORDER BY due_at LIMIT 1
 """
 UNCERTAIN = "SELECT DISTINCT subject FROM blocked_key WHERE subject = ANY ($1)"
 OVERDUE = """
-SELECT count(*) FROM task WHERE status IN ('requested', 'accepted') AND due_at < clock_timestamp()
+SELECT count(*) FROM task WHERE status IN ('requested', 'accepted') AND due_at < statement_timestamp()
 """
 
 
