@@ -105,8 +105,10 @@ def advise(trial: Trial) -> Iterator[Advice]:
     for one in trial.fields.values():
         missing = one.messages - one.filled
         if missing:
-            need = "is required" if one.required else "is expected"
-            yield Advice(about=one.field, count=missing, what=f"Empty: the {one.name} {need}. Ask the hospital for it.")
+            need = "required" if one.required else "expected"
+            yield Advice(
+                about=one.field, count=missing, what=f"Empty, but {need}: {one.name}. Ask the hospital for it."
+            )
         if one.unreadable:
             yield Advice(about=one.field, count=one.unreadable, what=f"The {one.name} can't be read as it was sent.")
 
@@ -163,6 +165,9 @@ def _line(key: str, value: Any) -> str:
 def configuration_of(trial: Trial) -> str:
     """The feed as it could stand in the feeds file: as it is now, with what was found put in."""
     said = feed_as_written(trial.feed)
+    if trial.is_new:
+        # Offsets alone do not tell: deadlines follow the zone's clock, summer and winter.
+        said["facility"]["time_zone"] = ASK
     listed = said.setdefault("senders", [])
     for (application, facility), _ in trial.senders.most_common(10):
         if not any(_covers(sender, application, facility) for sender in trial.feed.senders):

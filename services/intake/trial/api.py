@@ -42,7 +42,7 @@ def trials_router(feeds: FeedDirectory) -> APIRouter:
             raise Problem(422, "There is no message in this file", "None begins with MSH.", slug="no-message")
         if len(messages) > MOST_MESSAGES:
             raise Problem(413, "Too many messages for a trial", slug="too-many-messages", limit=MOST_MESSAGES)
-        trial = Trial(_on_trial(feed, configuration, feeds, messages[0]))
+        trial = _on_trial(feed, configuration, feeds, messages[0])
         if LINES in request.headers.get("accept", ""):
             return StreamingResponse(_told(trial, messages, one_at_a_time), media_type=LINES)
         async with one_at_a_time:
@@ -61,8 +61,8 @@ async def _sent(request: Request) -> tuple[bytes, str | None]:
         return content, sent.fields.get("configuration", "").strip() or None
 
 
-def _on_trial(name: str, configuration: str | None, feeds: FeedDirectory, first: bytes) -> Feed:
-    """The feed as it was sent along, else as it is in force, else a new one in UTC for the file's first sender."""
+def _on_trial(name: str, configuration: str | None, feeds: FeedDirectory, first: bytes) -> Trial:
+    """Of the feed as it was sent along, else as it is in force, else of a new one for the file's first sender."""
     if configuration is not None:
         try:
             sent = parse_feeds(configuration).feeds
@@ -71,9 +71,12 @@ def _on_trial(name: str, configuration: str | None, feeds: FeedDirectory, first:
         found = next((feed for feed in sent if feed.name == name), None)
         if found is None:
             raise _refused((FileProblem(name, "name", "there is no feed of this name in it"),))
-        return found
+        return Trial(found)
     known = next((feed for feed in feeds.feeds if feed.name == name), None)
-    return known or Feed(name=name, facility=Facility(code=_facility_of(first) or name, time_zone="UTC"))
+    if known:
+        return Trial(known)
+    facility = Facility(code=_facility_of(first) or name, time_zone="UTC")
+    return Trial(Feed(name=name, facility=facility), is_new=True)
 
 
 def _refused(problems: tuple[FileProblem, ...]) -> Problem:

@@ -25,8 +25,10 @@ _FAILED = Verdict(Outcome.HELD, reason=Reason.RULE_FAILED)
 class Trial:
     """Takes messages one after another; what it has found is read from it. It looks like a directory of one feed."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, *, is_new: bool = False) -> None:
+        """`is_new`: nothing is known of the feed but its name."""
         self.feed = feed
+        self.is_new = is_new
         self.now = datetime.now(UTC)
         self.messages = 0
         self.outcomes: Counter[str] = Counter()
@@ -41,6 +43,7 @@ class Trial:
         self.fields: dict[tuple[str, bool], FieldCount] = {}
         self.events: Counter[str] = Counter()
         self.listed: list[NotUnderstood] = []
+        self._strange: set[str] = set()
         self._seen: set[tuple[str, str, bytes]] = set()
         self._records: dict[Identifier, str] = {}
         self._chart = Chart({})
@@ -71,10 +74,12 @@ class Trial:
 
     def not_understood(self, feed: Feed, field: str, code: str) -> None:  # noqa: ARG002
         self.unknown[field, code] += 1
+        self._strange.add(field)
 
     def take(self, raw: bytes) -> None:
         """Reads and applies one message. Never raises for its content."""
         self.messages += 1
+        self._strange.clear()
         arrival = read_fhir(raw, self.feed, self).arrival if is_json(raw) else read_arrival(raw, self, "trial")
         verdict = self._judge(arrival)
         self.outcomes[verdict.outcome] += 1
@@ -149,5 +154,12 @@ class Trial:
             count = self.fields.setdefault((one.field, one.required), FieldCount(one.field, one.name, one.required))
             count.messages += 1
             count.filled += is_filled
-            count.unreadable += is_filled and any(doubt.startswith(one.field) for doubt in arrival.doubts)
+            # A code that no map knows leaves a doubt too, but is counted as such.
+            doubts = set(arrival.doubts) - self._strange
+            count.unreadable += is_filled and any(_is_in(doubt, one.field) for doubt in doubts)
             self.coded += is_filled and one.field in CODED
+
+
+def _is_in(place: str, field: str) -> bool:
+    """Whether the place is the field or a part of it: PV1-3.4 is in PV1-3, PV1-36 isn't."""
+    return place.startswith(field) and not place[len(field) :][:1].isdigit()

@@ -40,7 +40,7 @@ async def upload(console: Console, content: bytes, accept: str = "text/html", **
 async def test_a_file_goes_up_and_the_report_comes_back(connected: Console) -> None:
     said = await upload(connected, DAY)
     assert said.status == 200
-    for shown in ("of 100", "PV1-2", "classes: {INP: I}", "What would be created", "time_zone: UTC"):
+    for shown in ("of 100", "PV1-2", "classes: {INP: I}", "What would be created", "time_zone: "):
         assert shown in said.text, shown
     for secret in ("Testa", "MRN001", "V1001"):
         assert secret not in said.text

@@ -81,6 +81,23 @@ def test_the_proposed_file_can_be_taken_once_every_question_is_answered() -> Non
         parse_feeds(report(adt("A03", disposition="GONE"), feed=BARE).configuration)
 
 
+def test_the_zone_of_a_new_feed_is_asked_for() -> None:
+    trial = Trial(BARE, is_new=True)
+    trial.take(adt("A01"))
+    proposed = report_of(trial).configuration
+    with pytest.raises(ValueError, match="time_zone is no IANA zone"):
+        parse_feeds(proposed)
+    assert parse_feeds(proposed.replace("'?'", "America/Chicago")).feeds[0].facility.time_zone == "America/Chicago"
+
+
+def test_a_code_in_no_map_is_a_code_to_map_and_nothing_else() -> None:
+    """PV1-36 is a part of PV1-3 by its letters alone."""
+    found = report(adt("A03", patient_class="INP", disposition="WENTAWAY", discharged="2026-03-06 noon"), feed=BARE)
+    assert [one.about for one in found.advice if "can't be read" in one.what] == ["PV1-45"]
+    assert {one.field: one.unreadable for one in found.fields if one.unreadable} == {"PV1-45": 1}
+    assert (found.score.complete, found.score.coded < 100) == (100, True)
+
+
 def test_what_is_refused_is_explained_and_listed_by_its_place_in_the_file() -> None:
     found = report(
         adt("A01"),
