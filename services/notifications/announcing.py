@@ -6,7 +6,7 @@ from datetime import timedelta
 from services.notifications.announcement import Announcement, Parties, about, panel_keys
 from services.notifications.coordination import coordination_of
 from services.notifications.showing import TREATING, basics_shown, stay_shown, task_shown
-from shared.events import AnyEvent
+from shared.events import AnyEvent, Fact
 from shared.events.encounters import (
     Admitted,
     Arrived,
@@ -19,8 +19,10 @@ from shared.events.encounters import (
     Transferred,
 )
 from shared.events.people import EncounterClass, EncounterStatus
-from shared.events.transitions import TaskEscalated, TaskFact, TaskOverdue, Transition
+from shared.events.transitions import Task, TaskEscalated, TaskFact, TaskOverdue, Transition
 
+STAYS: tuple[type[Fact], ...] = (Arrived, Admitted, ClassChanged, Transferred, Discharged, EncounterMoved)
+"""What is announced of stays."""
 QUIET_CLASSES = {EncounterClass.AMBULATORY, EncounterClass.PREADMISSION}
 UNDONE = {EncounterStatus.CANCELLED, EncounterStatus.ENTERED_IN_ERROR}
 # What a correction must touch to be worth a second notice (an address or a bed is not).
@@ -105,7 +107,7 @@ def _of_task(event: AnyEvent, fact: TaskFact) -> Announcement:
         event,
         encounter_id=stay.encounter_id,
         transition_id=stay.id,
-        parties=_parties_of_task(stay),
+        parties=_parties_of_task(stay, fact.task),
         historical=stay.historical,
         after_death=stay.patient.deceased,
         encounter={"id": str(stay.encounter_id), **basics_shown(stay.patient, stay)},
@@ -130,8 +132,12 @@ def _parties_of_stay(stay: Encounter) -> Parties:
     )
 
 
-def _parties_of_task(stay: Transition) -> Parties:
-    """Tasks go to the inbox of the care team: the primary care organisation, and whoever has the patient on a panel."""
+def _parties_of_task(stay: Transition, task: Task) -> Parties:
+    """Tasks go to the inbox of the care team: the primary care organisation, and whoever has the patient on a panel.
+    One that waits for what a single organisation must do is that organisation's alone.
+    """
+    if task.asked_of is not None:
+        return Parties(organisations=(("awaited", task.asked_of),))
     return Parties(
         npis=(("care-team", stay.pcp.npi),) if stay.pcp and stay.pcp.npi else (),
         codes=(("care-team", stay.pcp_organisation),) if stay.pcp_organisation else (),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
-from shared.events.notifications import Channel
+from shared.events.notifications import Acknowledgement, Channel
 
 ANYWHERE = "*"
 
@@ -30,9 +30,26 @@ class Membership:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asks:
+    """Notices of this type must be acknowledged by the organisation; only those that go there on one of the `bases`
+    where some are named.
+    """
+
+    event_type: str
+    priority: Acknowledgement
+    bases: frozenset[str] = frozenset()
+
+    def holds(self, event_type: str, bases: Iterable[str]) -> bool:
+        return event_type == self.event_type and (not self.bases or not self.bases.isdisjoint(bases))
+
+
+MOST_PRESSING = (Acknowledgement.STAT, Acknowledgement.URGENT, Acknowledgement.ROUTINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """One place where an organisation is told. Without `event_types` it hears every announced type that is not said
-    by choice only.
+    by choice only. `asks` is what the organisation must acknowledge.
     """
 
     id: UUID
@@ -41,6 +58,12 @@ class Endpoint:
     active: bool = True
     event_types: frozenset[str] = frozenset()
     body: str = "full"
+    asks: tuple[Asks, ...] = ()
+
+    def must_acknowledge(self, event_type: str, bases: Iterable[str]) -> Acknowledgement | None:
+        """How soon a notice of this type that goes there on these bases must be acknowledged; None: it need not be."""
+        asked = {one.priority for one in self.asks if one.holds(event_type, bases)}
+        return next((priority for priority in MOST_PRESSING if priority in asked), None)
 
     def hears(self, event_type: str, *, by_choice: bool = False) -> bool:
         return event_type in self.event_types or not (self.event_types or by_choice)

@@ -5,7 +5,14 @@ from datetime import datetime
 from typing import Any
 
 from shared.events import Draft
-from shared.events.notifications import Channel, Delivery, NotificationFact, ProviderNotice
+from shared.events.notifications import (
+    Acknowledgement,
+    AcknowledgementAsked,
+    Channel,
+    Delivery,
+    NotificationFact,
+    ProviderNotice,
+)
 
 THIN = "thin"
 
@@ -30,8 +37,15 @@ def provider_notice(row: Mapping[str, Any], *, body: str | None = None) -> Provi
         body=body,
         encounter=None if body == THIN else row["encounter"],
         task=None if body == THIN else row["task"],
+        acknowledgement=acknowledgement_of(row),
         **({} if body == THIN else row["details"] or {}),
     )
+
+
+def acknowledgement_of(row: Mapping[str, Any]) -> AcknowledgementAsked | None:
+    """What the delivery row asks of its recipient, if anything."""
+    asked = row["acknowledgement"]
+    return AcknowledgementAsked(priority=Acknowledgement(asked), asked_at=row["asked_at"]) if asked else None
 
 
 def provider_topic(organisation: str) -> str:
@@ -58,6 +72,7 @@ def delivery_said(row: Mapping[str, Any], at: datetime) -> Delivery:
         late=row["late"],
         acknowledged_by=row["acknowledged_by"],
         at=at,
+        acknowledgement=acknowledgement_of(row),
     )
 
 

@@ -12,7 +12,7 @@ from services.notifications.history import History, Said, Told
 from services.notifications.retracting import corrected, take_back
 from services.notifications.routing import Bases, who_must_know
 from shared.events import uuid7
-from shared.events.notifications import Channel, SuppressionReason
+from shared.events.notifications import Acknowledgement, Channel, SuppressionReason
 
 NOBODY = ""
 TOLD_BEFORE = "told-before"
@@ -22,13 +22,16 @@ ENDPOINT_DISABLED = "endpoint-disabled"
 
 @dataclass(slots=True, kw_only=True)
 class Planned:
-    """A delivery to be. `retracts`: the events this endpoint was told of that do not hold."""
+    """A delivery to be. `retracts`: the events this endpoint was told of that do not hold; `asks`: how soon it must be
+    acknowledged.
+    """
 
     endpoint: Endpoint
     bases: tuple[str, ...]
     body: str
     retracts: tuple[UUID, ...] = ()
     reason: str | None = None
+    asks: Acknowledgement | None = None
     told: Told
 
 
@@ -146,6 +149,7 @@ def _plan(
             body=body or endpoint.body,
             retracts=retracts,
             reason=None if endpoint.active else ENDPOINT_DISABLED,
+            asks=endpoint.must_acknowledge(decision.notice.event_type, bases),
             told=told,
         )
     )
@@ -167,6 +171,7 @@ def _announce(decision: Decision, directory: Directory, history: History, said: 
         owed = next((one for one in decision.planned if one.endpoint.id == endpoint.id), None)
         if owed is not None:
             owed.bases, owed.body = (*bases, *owed.bases), endpoint.body
+            owed.asks = endpoint.must_acknowledge(notice.event_type, owed.bases)
         elif notice.task is None and history.repeats(endpoint.id, said):
             decision.suppressed.append(_suppressed(SuppressionReason.DUPLICATE, endpoint, bases))
         else:

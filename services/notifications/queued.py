@@ -14,6 +14,7 @@ from services.notifications.notices import provider_notice, provider_topic
 from services.notifications.planning import Decision, Planned, Suppressed
 from shared.events import Draft
 from shared.events.notifications import (
+    AcknowledgementAsked,
     Channel,
     Delivery,
     NotificationDelivered,
@@ -39,7 +40,7 @@ class Rows:
     retracted: list[tuple[UUID, UUID]] = field(default_factory=list)
 
 
-def rows_of(decisions: Sequence[Decision], survivors: Survivors) -> Rows:
+def rows_of(decisions: Sequence[Decision], survivors: Survivors, now: datetime) -> Rows:
     """A delivery that this very batch dropped again is stored as dropped: it is never seen as due."""
     rows = Rows()
     made = {one.told.delivery_id for decision in decisions for one in decision.planned}
@@ -49,7 +50,7 @@ def rows_of(decisions: Sequence[Decision], survivors: Survivors) -> Rows:
         rows.notices.append(_notice_row(decision.notice, patient))
         for one in decision.planned:
             lane = (one.endpoint.id, patient)
-            rows.deliveries.append(_delivery_row(decision.notice, one, patient, follows=lane in lanes))
+            rows.deliveries.append(_delivery_row(decision.notice, one, patient, now, follows=lane in lanes))
             if one.told.status in OPEN:
                 lanes.add(lane)
         rows.suppressions += [_suppression_row(decision.notice, one, patient) for one in decision.suppressed]
@@ -82,7 +83,7 @@ def _notice_row(notice: Announcement, patient: str) -> tuple[Any, ...]:
     )
 
 
-def _delivery_row(notice: Announcement, one: Planned, patient: str, *, follows: bool) -> tuple[Any, ...]:
+def _delivery_row(notice: Announcement, one: Planned, patient: str, now: datetime, *, follows: bool) -> tuple[Any, ...]:
     return (
         one.told.delivery_id,
         notice.event_id,
@@ -99,6 +100,8 @@ def _delivery_row(notice: Announcement, one: Planned, patient: str, *, follows: 
         ",".join(str(event_id) for event_id in one.retracts),
         one.told.retracted_by,
         one.told.version,
+        one.asks,
+        now if one.asks else None,
     )
 
 
@@ -168,6 +171,8 @@ class _Saying:
             "event_recorded_at": notice.recorded_at,
             "late": notice.late,
             "details": notice.details,
+            "acknowledgement": one.asks,
+            "asked_at": self.now,
         }
         return self._say(provider_notice(row), topic=provider_topic(one.endpoint.organisation))
 
@@ -209,6 +214,7 @@ class _Saying:
             retracts=one.retracts,
             late=notice.late,
             at=self.now,
+            acknowledgement=AcknowledgementAsked(priority=one.asks, asked_at=self.now) if one.asks else None,
         )
 
     def _earlier(self, told: Told) -> Delivery:

@@ -87,7 +87,7 @@ async def _save(tx: Transaction, decisions: Sequence[Decision], survivors: dict[
     """Drops first: they may free a lane for what is inserted after them."""
     if not decisions:
         return
-    rows = rows_of(decisions, survivors)
+    rows = rows_of(decisions, survivors, now)
     dropped = await store.drop(tx.connection, rows.dropped) if rows.dropped else []
     if rows.retracted:
         await store.mark_retracted(tx.connection, rows.retracted)

@@ -13,7 +13,10 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from services.notifications.announcing import STAYS
 from services.notifications.directory import panel_key
+from services.notifications.routing import STRENGTH
+from shared.events.notifications import Acknowledgement
 
 LARGEST_REMOVAL = 0.2
 SLUG = r"^[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?$"
@@ -56,6 +59,30 @@ class RosterSubscription(_Spelled):
     facility: str = Field(min_length=1, max_length=100)
 
 
+ACKNOWLEDGEABLE = tuple(fact.TYPE for fact in STAYS)
+"""Notices of tasks and referrals need not be: those have ladders of their own."""
+
+
+class RosterAcknowledgement(_Part):
+    """Notices of this type must be acknowledged by the organisation, so soon; on whichever of the `bases` they go there
+    (none named: on any). `source`: who says so.
+    """
+
+    notice: str
+    priority: Acknowledgement
+    bases: tuple[str, ...] = Field(default=(), max_length=len(STRENGTH))
+    source: str = Field(min_length=1, max_length=200)
+
+    @model_validator(mode="after")
+    def _known_words(self) -> Self:
+        if self.notice not in ACKNOWLEDGEABLE:
+            raise ValueError(f"`notice` is one of {', '.join(ACKNOWLEDGEABLE)}")
+        strange = sorted(set(self.bases) - set(STRENGTH))
+        if strange:
+            raise ValueError(f"`bases` are of {', '.join(STRENGTH)}")
+        return self
+
+
 def _short(field: str) -> BeforeValidator:
     """A plain value stands for an entry without dates."""
     return BeforeValidator(lambda given: {field: given} if isinstance(given, str) else given)
@@ -69,6 +96,11 @@ class RosterOrganisation(_Spelled):
     codes: tuple[Annotated[RosterCode, _short("code")], ...] = ()
     panel: tuple[RosterPatient, ...] = ()
     subscriptions: tuple[Annotated[RosterSubscription, _short("facility")], ...] = ()
+    must_acknowledge: tuple[RosterAcknowledgement, ...] = Field(default=(), max_length=50)
+
+    def asked(self) -> list[dict[str, Any]]:
+        """What must be acknowledged, as it is stored."""
+        return [one.model_dump(mode="json") for one in self.must_acknowledge]
 
 
 class Link(NamedTuple):
@@ -98,7 +130,9 @@ class Roster(_Part):
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """The same for the same roster as ever: what an older file could not say counts only where it is said."""
+        silent = {number: {"must_acknowledge"} for number, o in enumerate(self.organisations) if not o.must_acknowledge}
+        return hashlib.sha256(self.model_dump_json(exclude={"organisations": silent}).encode()).hexdigest()
 
 
 def _links(one: RosterOrganisation) -> Iterator[Link]:

@@ -8,6 +8,7 @@ from services.notifications.directory import ANYWHERE, Directory, Membership, da
 
 Bases = dict[str, tuple[str, ...]]
 STRENGTH = (
+    "awaited",
     "attending",
     "admitting",
     "consulting",

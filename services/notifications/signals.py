@@ -40,6 +40,8 @@ def _row(event: AnyEvent) -> dict[str, Any]:
         "attempts": 0,
         "retracts": (),
         "acknowledged_by": None,
+        "acknowledgement": None,
+        "asked_at": None,
         "recorded_at": event.recorded,
         "late": False,
         "occurred_at": event.time,
@@ -56,5 +58,5 @@ def _notice(row: dict[str, Any]) -> tuple[Any, ...]:
 
 def _delivery(row: dict[str, Any]) -> tuple[Any, ...]:
     names = ("id", "event_id", "endpoint_id", "organisation", "channel", "patient_id", "encounter_id")
-    told = (",".join(row["bases"]), "thin", row["status"], False, None, "", None, row["version"])
+    told = (",".join(row["bases"]), "thin", row["status"], False, None, "", None, row["version"], None, None)
     return (*(row[name] for name in names), *told)

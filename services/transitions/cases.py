@@ -73,9 +73,14 @@ class Cases:
         self._home[encounter_id] = patient_id
 
     def _take_along(self, home: str, encounter_id: UUID, transition_id: UUID, patient_id: str) -> list[Evidence]:
-        """The deeds that name the moved stay: what was done for it stays done."""
+        """The deeds that name the moved stay, and what is said of itself: what was done for it stays done."""
         kept = self._cases[home].evidence
-        named = [one for one in kept if encounter_id == one.encounter_id or transition_id == one.transition_id]
+        itself = f"encounter/{encounter_id}"
+        named = [
+            one
+            for one in kept
+            if encounter_id == one.encounter_id or transition_id == one.transition_id or one.about == itself
+        ]
         self._cases[home] = replace(self._cases[home], evidence=tuple(one for one in kept if one not in named))
         deeds = [replace(one, patient_id=patient_id) for one in named]
         self._moved_evidence += deeds

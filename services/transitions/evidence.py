@@ -12,7 +12,7 @@ from shared.calendar import end_of_day, local_date
 from shared.events import AnyEvent
 from shared.events.encounters import Arrived, EncounterFact
 from shared.events.followups import AppointmentAttended, ContactAttempted, FollowUpFact
-from shared.events.notifications import NotificationAcknowledged, NotificationDelivered
+from shared.events.notifications import NotificationFact
 from shared.events.plans import PlanFact
 from shared.events.referrals import ReferralFact
 from shared.events.transitions import Transition
@@ -56,7 +56,7 @@ def evidence_in(event: AnyEvent, patient_id: str) -> Evidence | None:
         "details": details_of(event.fact),
     }
     match event.fact:
-        case NotificationDelivered(delivery=told) | NotificationAcknowledged(delivery=told):
+        case NotificationFact(delivery=told):
             named: dict[str, Any] = {"transition_id": told.transition_id, "encounter_id": told.encounter_id}
             return Evidence(**said, **named, at=told.at, of_event=told.event_id)
         case FollowUpFact() as done:

@@ -27,7 +27,13 @@ from shared.events.followups import (
     ObservationRecorded,
     TaughtBack,
 )
-from shared.events.notifications import NotificationFact
+from shared.events.notifications import (
+    NotificationAcknowledged,
+    NotificationDelivered,
+    NotificationFact,
+    NotificationFailed,
+    NotificationQueued,
+)
 from shared.events.people import Diagnosis, EncounterClass
 from shared.events.referrals import (
     ReferralAccepted,
@@ -48,6 +54,15 @@ DETAILS = frozenset(
 """Details that a protocol may ask for; a closed list, since a misspelt one would never be met."""
 DIAGNOSES = "diagnoses"
 """A visit's diagnoses as codes without dots, the principal one first; only measures look at them."""
+PRIORITY, ASKED_AT, RETRACTS = "acknowledgement", "asked-at", "retracts"
+"""How soon a notice must be acknowledged and from when on; which earlier events do not hold, with commas between."""
+SAY_WHAT_IS_ASKED: tuple[type[NotificationFact], ...] = (
+    NotificationQueued,
+    NotificationDelivered,
+    NotificationFailed,
+    NotificationAcknowledged,
+)
+"""What tells that a notice must be acknowledged: one that nobody could be sent is owed no less."""
 
 _TAKEN_BACK: Mapping[type[Fact], tuple[type[Fact], ...]] = {
     AppointmentBooked: (AppointmentCancelled, AppointmentNoShow),
@@ -73,7 +88,9 @@ Told = Mapping[str, str | None]
 def _of_encounter(fact: EncounterFact) -> Told:
     told = fact.encounter
     codes = _codes(told.diagnoses) if told.encounter_class is EncounterClass.AMBULATORY else None
-    return {"class": told.encounter_class.value, "service": told.hospital_service, DIAGNOSES: codes}
+    taken_back = ",".join(str(event_id) for event_id in fact.retracts) or None
+    said = {"class": told.encounter_class.value, "service": told.hospital_service}
+    return {**said, DIAGNOSES: codes, RETRACTS: taken_back}
 
 
 def _codes(diagnoses: Sequence[Diagnosis]) -> str | None:
@@ -110,8 +127,16 @@ def _of_document(fact: DocumentAvailable) -> Told:
 
 
 def _of_notice(fact: NotificationFact) -> Told:
-    told = fact.delivery
-    return {"of": told.event_type, "bases": ",".join(told.bases), "organisation": told.organisation}
+    told, asked = fact.delivery, fact.delivery.acknowledgement
+    said = {"of": told.event_type, "bases": ",".join(told.bases), "organisation": told.organisation}
+    return {**said, PRIORITY: asked.priority.value, ASKED_AT: asked.asked_at.isoformat()} if asked else said
+
+
+def bears_on_an_acknowledgement(fact: Fact) -> bool:
+    """Whether it says that a notice must be acknowledged, that it was, or that what it told does not hold."""
+    if isinstance(fact, SAY_WHAT_IS_ASKED):
+        return fact.delivery.acknowledgement is not None
+    return isinstance(fact, EncounterFact) and bool(fact.retracts)
 
 
 _GIVES: tuple[tuple[type[Fact], Callable[[Any], Told]], ...] = (

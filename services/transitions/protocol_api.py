@@ -76,6 +76,7 @@ def explained(found: Clocked, library: Library) -> dict[str, Any]:
         Anchor.ADMISSION: stay.admitted_at,
         Anchor.EXPECTED_DISCHARGE: stay.expected_discharge_at or stay.discharged_at,
         Anchor.DISCHARGE: stay.discharged_at,
+        Anchor.REQUEST: task.asked_at,
     }
     at = anchors[rule.due.anchor]
     days = days_counted(rule.due, at, stay.facility, closed=library.closed(stay.facility.code)) if at else ()

@@ -12,10 +12,16 @@ from typing import Any, Self
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from services.transitions.evidence_details import TAKEN_BACK_BY, details_of
+from services.transitions.evidence_details import (
+    SAY_WHAT_IS_ASKED,
+    TAKEN_BACK_BY,
+    bears_on_an_acknowledgement,
+    details_of,
+)
 from services.transitions.risk.scoring import Scoring, read_scoring
 from services.transitions.selection import Applies, Stay
 from services.transitions.task_rule import (
+    ACKNOWLEDGEMENTS,
     Anchor,
     CancelOn,
     DueRule,
@@ -128,6 +134,7 @@ class Library:
             self._waited_for.setdefault((rule.event, rule.of), []).append(rule)
         taking = (taking for rule in asked for taking in TAKEN_BACK_BY.get(rule.event, ()))
         self._kept_always = {ContactAttempted.TYPE, *taking}
+        self._opens_for_notices = any(self.find_on_request(code) for code in ACKNOWLEDGEMENTS)
         # Stays are much alike, and each is asked of again with all that is heard of its patient.
         self._selected = lru_cache(STAYS_KEPT)(self._select)
 
@@ -142,12 +149,13 @@ class Library:
 
     @property
     def heard(self) -> frozenset[str]:
-        """The types of events that some protocol's task could be shown done by."""
-        return frozenset(kind for kind, _ in self._waited_for)
+        """The types of events that some protocol's task could be shown done, or opened, by."""
+        opening = {fact.TYPE for fact in SAY_WHAT_IS_ASKED} if self._opens_for_notices else set()
+        return frozenset(kind for kind, _ in self._waited_for) | opening
 
     def waits_for(self, fact: Fact) -> bool:
-        """Whether some protocol's task could be shown done by this: what nobody waits for is not kept."""
-        if fact.TYPE in self._kept_always:
+        """Whether some protocol's task could be shown done, or opened, by this: what nobody waits for is not kept."""
+        if fact.TYPE in self._kept_always or (self._opens_for_notices and bears_on_an_acknowledgement(fact)):
             return True
         of = fact.delivery.event_type if isinstance(fact, NotificationFact) else None
         waiting = self._waited_for.get((fact.TYPE, of))
@@ -167,11 +175,18 @@ class Library:
 
     def on_request(self, code: str) -> "tuple[TaskRule, ProtocolReference]":
         """The rule of a task that is opened by its code. Raises KeyError when no protocol has it."""
+        found = self.find_on_request(code)
+        if found is None:
+            raise KeyError(code)
+        return found
+
+    def find_on_request(self, code: str) -> "tuple[TaskRule, ProtocolReference] | None":
+        """The same; None when no protocol has it."""
         for protocol in self._editions[self.edition]:
             for rule in protocol.tasks:
                 if rule.code == code and rule.due.anchor is Anchor.REQUEST:
                     return rule, protocol.reference
-        raise KeyError(code)
+        return None
 
     def rule(self, reference: ProtocolReference, code: str) -> TaskRule:
         """The rule that a task runs under. Raises KeyError for a version never registered."""

@@ -47,6 +47,7 @@ class Why(StrEnum):
     ACKNOWLEDGED = "acknowledged"
     ESCALATED_BY_PERSON = "escalated-by-person"
     WAIVED = "waived"
+    NOTICE_TAKEN_BACK = "notice-taken-back"
 
 
 class SettledBy(StrEnum):

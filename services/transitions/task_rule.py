@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.transitions.evidence_details import DETAILS
 from shared.events import BY_TYPE
+from shared.events.notifications import Acknowledgement
 
 
 class Anchor(StrEnum):
@@ -20,6 +21,14 @@ class Anchor(StrEnum):
     EXPECTED_DISCHARGE = "expected-discharge"
     DISCHARGE = "discharge"
     REQUEST = "request"
+
+
+def acknowledgement_code(priority: str) -> str:
+    """The task that is opened for a notice that must be acknowledged so soon."""
+    return f"acknowledgement-{priority}"
+
+
+ACKNOWLEDGEMENTS = frozenset(acknowledgement_code(priority.value) for priority in Acknowledgement)
 
 
 class CancelOn(StrEnum):

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 from dataclasses import replace
 from uuid import UUID
 
+from services.transitions.acknowledgements import is_acknowledgement, settle_acknowledgements
 from services.transitions.disposition import STILL_PATIENT
 from services.transitions.episodes import Bed, begin_of
+from services.transitions.evidence import Evidence
 from services.transitions.followed import Followed, PatientCase, Standing, transition_id
 from services.transitions.obligations import Demand, demand, settle_tasks
 from services.transitions.protocols import Library
@@ -142,11 +144,11 @@ def settle(case: PatientCase, library: Library) -> PatientCase:
         followed = _placed(weigh(heard, beds, case.behind, library.scoring), [*beds, *far])
         others = [*(stay for other, stay in stays.items() if other != key), *case.context]
         if followed.standing is Standing.VOID:
-            settled[key] = _revoke(followed)
+            settled[key] = _revoke(followed, library, case.evidence)
             continue
         again = followed.is_discharged and is_superseded(followed.stayed, others)
         demanded = demand(followed, library, case.evidence, admitted_again=again)
-        tasks = settle_tasks(followed, demanded, case.evidence)
+        tasks = _settle_all(followed, demanded, library, case.evidence)
         settled[key] = _stand(followed, demanded, tasks, readmission(followed.stayed, others))
     return replace(case, followed=settled)
 
@@ -185,8 +187,24 @@ def weigh(followed: Followed, beds: Iterable[Bed], behind: Background, scoring: 
     return replace(followed, transition=stay, weighed=weighed, recount_at=recount)
 
 
-def _revoke(followed: Followed) -> Followed:
-    tasks = tuple(o.cancel(Why.STAY_CANCELLED) if o.is_live else o for o in followed.tasks)
+def _settle_all(
+    followed: Followed, demanded: Demand, library: Library, evidence: tuple[Evidence, ...]
+) -> tuple[Obligation, ...]:
+    """What the stay's protocols ask for, and the notices of it that must be acknowledged."""
+    notices = settle_acknowledgements(followed, library, evidence)
+    of_stay = tuple(o for o in followed.tasks if not is_acknowledgement(o))
+    asked = settle_tasks(
+        followed if of_stay == followed.tasks else replace(followed, tasks=of_stay), demanded, evidence
+    )
+    return tuple(sorted((*asked, *notices), key=lambda o: (o.task.code, o.number))) if notices else asked
+
+
+def _revoke(followed: Followed, library: Library, evidence: tuple[Evidence, ...]) -> Followed:
+    """Nothing is owed for a stay that is none, but that a notice was acknowledged is true all the same."""
+    known = {o.task.id for o in followed.tasks}
+    judged = {o.task.id: o for o in settle_acknowledgements(followed, library, evidence) if o.task.id in known}
+    kept = (judged.get(o.task.id, o) for o in followed.tasks)
+    tasks = tuple(o.cancel(Why.STAY_CANCELLED) if o.is_live else o for o in kept)
     transition = followed.transition.model_copy(update={"status": TransitionStatus.REVOKED})
     return replace(
         followed, transition=transition, tasks=tasks, readmission=None, why=Why.STAY_CANCELLED, recount_at=None

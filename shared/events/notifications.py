@@ -15,6 +15,25 @@ class Channel(StrEnum):
     KAFKA = "kafka"
 
 
+class Acknowledgement(StrEnum):
+    """How soon a notice must be acknowledged, in words of FHIR's request-priority. The times stand with the tasks that
+    transitions opens for it.
+    """
+
+    ROUTINE = "routine"
+    URGENT = "urgent"
+    STAT = "stat"
+
+
+class AcknowledgementAsked(Part):
+    """The recipient must acknowledge the notice. `asked_at` is when it was decided to send it: the time runs from then,
+    whether or not it can be delivered.
+    """
+
+    priority: Acknowledgement
+    asked_at: datetime
+
+
 class SuppressionReason(StrEnum):
     """Why a notice was not sent: a closed list, since people are shown and counted by it."""
 
@@ -32,7 +51,7 @@ class Delivery(Part):
     """One notice to one endpoint. `bases` says why this recipient must know (attending, pcp, subscription …).
 
     `retracts` names the earlier events that this notice takes back: one cancel may take back several. `late`: it tells
-    of what had happened long before it was recorded.
+    of what had happened long before it was recorded. `acknowledgement`: somebody there must say that it was read.
     """
 
     id: UUID
@@ -52,6 +71,7 @@ class Delivery(Part):
     late: bool = False
     acknowledged_by: str | None = None
     at: datetime
+    acknowledgement: AcknowledgementAsked | None = None
 
 
 class NotificationFact(Fact):
@@ -112,6 +132,7 @@ class ProviderNotice(Fact):
     `retracts` names the events this organisation was told of and that do not hold; `amends` one that is corrected.
     `recorded_at` is when we heard of what happened at `occurred_at`. `late`: that was more than a day after (the
     sender's setting); such a notice completes the record and is no fresh alert, so nobody is to be woken for it.
+    `acknowledgement`: the recipient must acknowledge it by its `notice_id`, or people are told that nobody did.
     """
 
     TYPE = "care.provider.notice.v1"
@@ -135,6 +156,7 @@ class ProviderNotice(Fact):
     referral: dict[str, object] | None = None
     plan: dict[str, object] | None = None
     followup: dict[str, object] | None = None
+    acknowledgement: AcknowledgementAsked | None = None
 
 
 NOTIFICATION_FACTS: tuple[type[Fact], ...] = (

@@ -190,7 +190,8 @@ class Task(Part):
     ended: met, late, waived, or not-owed where the obligation itself went away; `done_at` is when the deed was done
     and `settled_by` the person who said so. `tell_from`: the anchor was heard of late, so that nobody is told before.
     `owed_until` is the end of the window in which a deed still counts. `rests_until`: snoozed or acknowledged, the
-    ladder goes on then. `asked_at`: it was opened for something that happened then, not for the stay.
+    ladder goes on then. `asked_at`: it was opened for something that happened then, not for the stay. `asked_of`: it is
+    done by what this organisation (of the roster) does; the owner sees to it.
     """
 
     id: UUID
@@ -214,6 +215,7 @@ class Task(Part):
     rests_until: datetime | None = None
     acknowledged_by: str | None = None
     asked_at: datetime | None = None
+    asked_of: str | None = None
 
 
 class TaskFact(Fact):

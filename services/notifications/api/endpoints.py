@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field
 
 from services.notifications import coordination
 from services.notifications.acting import Wake
+from services.notifications.announcing import STAYS
 from services.notifications.api.models import NewSecret, ShownEndpoint, Tried
 from services.notifications.guarding import RefusedUrlError, check_url
 from services.notifications.posting import Poster
@@ -17,12 +18,10 @@ from services.notifications.store import roster as roster_store
 from services.notifications.store import sending
 from services.notifications.trying import post_test
 from shared.events import Fact, uuid7
-from shared.events.encounters import Admitted, Arrived, ClassChanged, Discharged, EncounterMoved, Transferred
 from shared.events.transitions import TaskEscalated, TaskOverdue
 from shared.http import Caller, Problem, Role, StrictModel, allow, audited
 from shared.postgres import Database, Transaction
 
-STAYS: tuple[type[Fact], ...] = (Arrived, Admitted, ClassChanged, Transferred, Discharged, EncounterMoved)
 TASKS: tuple[type[Fact], ...] = (TaskOverdue, TaskEscalated)
 SUBSCRIBABLE = frozenset(fact.TYPE for fact in (*STAYS, *TASKS, *coordination.ANNOUNCED))
 Registrar = Annotated[Caller, allow(Role.PROVIDER, Role.OPS)]

@@ -45,7 +45,9 @@ class Tried(_Shown):
 
 
 class ShownDelivery(_Shown):
-    """One notice to one endpoint. `id` is its webhook-id; `position` is the key for the next page (`before`)."""
+    """One notice to one endpoint. `id` is its webhook-id; `position` is the key for the next page (`before`).
+    `acknowledgement`: how soon it must be acknowledged, counted from `asked_at`.
+    """
 
     id: UUID
     position: int
@@ -73,6 +75,8 @@ class ShownDelivery(_Shown):
     closed_at: datetime | None
     acknowledged_by: str | None
     acknowledged_at: datetime | None
+    acknowledgement: str | None
+    asked_at: datetime | None
 
 
 class ShownAttempt(_Shown):

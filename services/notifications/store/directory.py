@@ -1,11 +1,13 @@
 """The part of the roster that a batch of events can lead to."""
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from services.notifications.directory import ANYWHERE, Directory, Endpoint, Membership, Spell
-from shared.events.notifications import Channel
+import orjson
+
+from services.notifications.directory import ANYWHERE, Asks, Directory, Endpoint, Membership, Spell
+from shared.events.notifications import Acknowledgement, Channel
 
 if TYPE_CHECKING:
     from services.notifications.store import Connection, Record
@@ -24,8 +26,9 @@ ORDER BY organisation
 # Asked once a batch, so that what nobody chose to hear costs no more than this.
 CHOSEN = "SELECT DISTINCT unnest(event_types) AS event_type FROM endpoint WHERE status <> 'deleted'"
 ENDPOINTS = """
-SELECT id, organisation, channel, status, event_types, body FROM endpoint
-WHERE status <> 'deleted' AND (organisation = ANY ($1::text[]) OR id = ANY ($2::uuid[])) ORDER BY id
+SELECT e.id, e.organisation, e.channel, e.status, e.event_types, e.body, o.must_acknowledge::text AS must_acknowledge
+FROM endpoint e JOIN organisation o ON o.slug = e.organisation
+WHERE e.status <> 'deleted' AND (e.organisation = ANY ($1::text[]) OR e.id = ANY ($2::uuid[])) ORDER BY e.id
 """
 
 
@@ -65,6 +68,12 @@ def _membership(row: "Record") -> Membership:
     return Membership(row["organisation"], Spell(row["first"], row["last"]))
 
 
+def _asks(one: dict[str, Any]) -> Asks:
+    return Asks(
+        event_type=one["notice"], priority=Acknowledgement(one["priority"]), bases=frozenset(one.get("bases", ()))
+    )
+
+
 def _frozen(found: dict[str, list[Membership]]) -> dict[str, tuple[Membership, ...]]:
     return {key: tuple(several) for key, several in found.items()}
 
@@ -79,6 +88,7 @@ def _by_organisation(rows: "list[Record]") -> dict[str, tuple[Endpoint, ...]]:
             active=row["status"] == "active",
             event_types=frozenset(row["event_types"]),
             body=row["body"],
+            asks=tuple(_asks(one) for one in orjson.loads(row["must_acknowledge"])),
         )
         out[endpoint.organisation] = (*out.get(endpoint.organisation, ()), endpoint)
     return out

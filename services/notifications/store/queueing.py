@@ -50,7 +50,7 @@ ON CONFLICT (event_id) DO NOTHING
 # A delivery waits behind an open one of the same endpoint and patient, stored or earlier in this batch ($11).
 INSERT_DELIVERIES = """
 INSERT INTO delivery (id, event_id, endpoint_id, organisation, channel, patient_id, encounter_id, bases, body,
-                      status, reason, retracts, retracted_by, version, closed_at)
+                      status, reason, retracts, retracted_by, version, acknowledgement, asked_at, closed_at)
 SELECT t.id, t.event_id, t.endpoint_id, t.organisation, t.channel, t.patient_id, t.encounter_id,
        string_to_array(t.bases, ','), t.body,
        CASE WHEN t.status <> 'queued' THEN t.status
@@ -59,11 +59,13 @@ SELECT t.id, t.event_id, t.endpoint_id, t.organisation, t.channel, t.patient_id,
                 AND o.status IN ('waiting', 'queued', 'delivering')) THEN 'waiting'
             ELSE 'queued' END,
        t.reason, coalesce(string_to_array(nullif(t.retracts, ''), ','), '{}')::uuid[], t.retracted_by, t.version,
+       t.acknowledgement, t.asked_at,
        CASE WHEN t.status <> 'queued' THEN now() END
 FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::text[],
-            $10::text[], $11::boolean[], $12::text[], $13::text[], $14::uuid[], $15::integer[])
+            $10::text[], $11::boolean[], $12::text[], $13::text[], $14::uuid[], $15::integer[], $16::text[],
+            $17::timestamptz[])
      WITH ORDINALITY AS t (id, event_id, endpoint_id, organisation, channel, patient_id, encounter_id, bases, body,
-                           status, follows, reason, retracts, retracted_by, version, nr)
+                           status, follows, reason, retracts, retracted_by, version, acknowledgement, asked_at, nr)
 ORDER BY t.nr
 ON CONFLICT (event_id, endpoint_id) DO NOTHING
 """
@@ -133,7 +135,7 @@ async def insert_notices(connection: "Connection", rows: Sequence[Sequence[Any]]
 
 
 async def insert_deliveries(connection: "Connection", rows: Sequence[Sequence[Any]]) -> None:
-    await connection.execute(INSERT_DELIVERIES, *_columns(rows, 15))
+    await connection.execute(INSERT_DELIVERIES, *_columns(rows, 17))
 
 
 async def insert_suppressions(connection: "Connection", rows: Sequence[Sequence[Any]]) -> None:

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
 SHOWN = """d.id, d.position, d.version, d.event_id, n.event_type, d.endpoint_id, d.organisation, d.channel,
 d.patient_id, d.encounter_id, n.transition_id, d.bases, d.body, d.retracts, n.amends, d.retracted_by, d.status,
 d.reason, d.reached, d.attempts, CASE WHEN d.status IN ('queued', 'delivering') THEN d.due_at END AS due_at,
-n.occurred_at, n.late, d.queued_at, d.closed_at, d.acknowledged_by, d.acknowledged_at, n.correlation_id,
-n.traceparent"""
+n.occurred_at, n.late, d.queued_at, d.closed_at, d.acknowledged_by, d.acknowledged_at, d.acknowledgement,
+d.asked_at, n.correlation_id, n.traceparent"""
 LISTED = f"""
 SELECT {SHOWN} FROM delivery d JOIN notice n USING (event_id)
 WHERE ($1::text IS NULL OR d.organisation = $1) AND ($2::text IS NULL OR d.status = $2)
@@ -30,7 +30,8 @@ ATTEMPTS = "SELECT number, outcome, status, latency_ms, body, at FROM attempt WH
 NOTICE = """
 SELECT d.id, d.event_id, n.event_type, d.organisation, n.occurred_at, d.patient_id, d.encounter_id, n.transition_id,
        d.retracts, n.amends, d.bases, d.body, n.encounter, n.task,
-       n.event_recorded_at, n.late, n.details, n.encounter #>> '{facility,code}' AS facility
+       n.event_recorded_at, n.late, n.details, d.acknowledgement, d.asked_at,
+       n.encounter #>> '{facility,code}' AS facility
 FROM delivery d JOIN notice n USING (event_id) WHERE d.id = $1
 """
 SUPPRESSED = """

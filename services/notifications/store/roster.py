@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import orjson
+
 from services.notifications.roster import Roster
 from shared.events import uuid7
 
@@ -13,14 +15,14 @@ LOCK = "SELECT pg_advisory_xact_lock(hashtext('notifications.roster'))"
 KNOWN = "SELECT DISTINCT kind, key, organisation FROM membership"
 LOADED = "SELECT EXISTS (SELECT 1 FROM roster_load WHERE digest = $1)"
 ORGANISATIONS = """
-INSERT INTO organisation AS o (slug, name, kafka, active_from, active_until)
-SELECT * FROM unnest($1::text[], $2::text[], $3::boolean[], $4::date[], $5::date[])
+INSERT INTO organisation AS o (slug, name, kafka, active_from, active_until, must_acknowledge)
+SELECT * FROM unnest($1::text[], $2::text[], $3::boolean[], $4::date[], $5::date[], $6::jsonb[])
 ON CONFLICT (slug) DO UPDATE SET name = excluded.name, kafka = excluded.kafka, active_from = excluded.active_from,
-                                 active_until = excluded.active_until
+                                 active_until = excluded.active_until, must_acknowledge = excluded.must_acknowledge
 """
 # Who left stays known, since deliveries name it, but nothing leads there any more.
 END_OTHERS = """
-UPDATE organisation SET active_until = least(active_until, current_date - 1), kafka = false
+UPDATE organisation SET active_until = least(active_until, current_date - 1), kafka = false, must_acknowledge = '[]'
 WHERE slug <> ALL ($1::text[])
 """
 CLEAR = "DELETE FROM membership"
@@ -49,7 +51,8 @@ SELECT o.slug, o.name, o.kafka, o.active_from::text, o.active_until::text,
        count(m.key) FILTER (WHERE m.kind = 'practitioner') AS practitioners,
        count(m.key) FILTER (WHERE m.kind = 'code') AS codes, count(m.key) FILTER (WHERE m.kind = 'panel') AS panel,
        count(m.key) FILTER (WHERE m.kind = 'subscription') AS subscriptions,
-       (SELECT count(*) FROM endpoint e WHERE e.organisation = o.slug AND e.status = 'active') AS endpoints
+       (SELECT count(*) FROM endpoint e WHERE e.organisation = o.slug AND e.status = 'active') AS endpoints,
+       jsonb_array_length(o.must_acknowledge) AS must_acknowledge
 FROM organisation o LEFT JOIN membership m ON m.organisation = o.slug GROUP BY o.slug ORDER BY o.slug
 """
 TOPICS = "SELECT slug FROM organisation WHERE kafka AND active_until >= current_date ORDER BY slug"
@@ -68,8 +71,8 @@ async def was_loaded(connection: "Connection", digest: str) -> bool:
 
 async def replace(connection: "Connection", roster: Roster, *, gone: int, by: str) -> int:
     """Everything of the roster anew; answers the version of this load."""
-    rows = [(one.slug, one.name, one.kafka, one.first, one.last) for one in roster.organisations]
-    await connection.execute(ORGANISATIONS, *_columns(rows, 5))
+    rows = [(o.slug, o.name, o.kafka, o.first, o.last, orjson.dumps(o.asked())) for o in roster.organisations]
+    await connection.execute(ORGANISATIONS, *_columns(rows, 6))
     await connection.execute(END_OTHERS, [one.slug for one in roster.organisations])
     links = roster.links()
     await connection.execute(CLEAR)

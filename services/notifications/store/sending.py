@@ -28,9 +28,9 @@ UPDATE delivery d SET status = 'delivering', lease = gen_random_uuid(), leased_b
 FROM picked, notice n, endpoint e
 WHERE d.id = picked.id AND n.event_id = d.event_id AND e.id = d.endpoint_id
 RETURNING d.id, d.lease, d.attempts, d.first_attempt, d.event_id, d.endpoint_id, d.organisation, d.patient_id,
-          d.encounter_id, d.bases, d.body, d.retracts, d.queued_at, n.event_type, n.transition_id, n.occurred_at,
-          n.amends, n.encounter, n.task, n.event_recorded_at, n.late, n.details, n.traceparent, e.url,
-          e.failures, e.secret, e.previous_secret, e.previous_until > now() AS previous_valid
+          d.encounter_id, d.bases, d.body, d.retracts, d.queued_at, d.acknowledgement, d.asked_at, n.event_type,
+          n.transition_id, n.occurred_at, n.amends, n.encounter, n.task, n.event_recorded_at, n.late, n.details,
+          n.traceparent, e.url, e.failures, e.secret, e.previous_secret, e.previous_until > now() AS previous_valid
 """
 RELEASE_OWN = """
 UPDATE delivery SET status = 'queued', due_at = now(), lease = NULL, reached = true, version = version + 1

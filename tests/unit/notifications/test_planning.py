@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.notifications.announcing import announcement_of
-from services.notifications.directory import Directory, Membership
+from services.notifications.directory import Asks, Directory, Endpoint, Membership
 from services.notifications.history import History
 from services.notifications.planning import Decision, decide
 from shared.events import AnyEvent
@@ -19,10 +19,10 @@ from shared.events.encounters import (
     EncounterUpdated,
     TransferCancelled,
 )
-from shared.events.notifications import Channel
+from shared.events.notifications import Acknowledgement, Channel
 from shared.events.notifications import SuppressionReason as Why
 from shared.events.people import EncounterClass, EncounterStatus
-from shared.events.transitions import TaskEscalated
+from shared.events.transitions import TaskEscalated, TaskFact
 from tests.unit.notifications.stories import NOW, PCP_NPI, Stay, directory, endpoint
 
 PRIMARY, EXCHANGE = endpoint("primary"), endpoint("exchange")
@@ -199,3 +199,53 @@ def test_a_topic_has_it_at_once() -> None:
     topic = endpoint("exchange", channel=Channel.KAFKA)
     decision = told(Stay().discharged(), History(), directory(topic, practitioners={}))
     assert [one.told.status for one in decision.planned] == ["delivered"]
+
+
+STAT, URGENT, ROUTINE = Acknowledgement.STAT, Acknowledgement.URGENT, Acknowledgement.ROUTINE
+DISCHARGED = "care.encounter.discharged.v1"
+
+
+def asking(*asks: Asks) -> Endpoint:
+    return replace(PRIMARY, asks=asks)
+
+
+@pytest.mark.parametrize(
+    ("asks", "priority"),
+    [
+        ((), None),
+        ((Asks(event_type=DISCHARGED, priority=URGENT),), URGENT),
+        ((Asks(event_type="care.encounter.admitted.v1", priority=STAT),), None),
+        ((Asks(event_type=DISCHARGED, priority=URGENT, bases=frozenset({"receiving-facility"})),), None),
+        ((Asks(event_type=DISCHARGED, priority=URGENT, bases=frozenset({"receiving-facility", "pcp"})),), URGENT),
+        (tuple(Asks(event_type=DISCHARGED, priority=one) for one in (ROUTINE, STAT, URGENT)), STAT),
+        (tuple(Asks(event_type=DISCHARGED, priority=one) for one in (ROUTINE, URGENT)), URGENT),
+    ],
+)
+def test_a_notice_must_be_acknowledged_as_its_roster_says(
+    asks: tuple[Asks, ...], priority: Acknowledgement | None
+) -> None:
+    known = directory(asking(*asks), EXCHANGE, practitioners={PCP_NPI: (Membership("primary"),)})
+    decision = told(Stay().discharged(), History(), known)
+    assert {one.endpoint.organisation: one.asks for one in decision.planned} == {"primary": priority, "exchange": None}
+
+
+def test_the_cancel_of_what_must_be_acknowledged_need_not_be() -> None:
+    history, stay = History(), Stay()
+    known = directory(
+        asking(Asks(event_type=DISCHARGED, priority=URGENT)), practitioners={PCP_NPI: (Membership("primary"),)}
+    )
+    discharge = stay.discharged()
+    assert [one.asks for one in told(discharge, history, known).planned] == [URGENT]
+    arrive(history)
+    back = told(stay.says(DischargeCancelled, retracts=(discharge.id,)), history, known)
+    assert [(one.retracts, one.asks) for one in back.planned] == [((discharge.id,), None)]
+
+
+def test_a_task_that_waits_for_one_organisation_is_told_to_no_other() -> None:
+    overdue = Stay().task()
+    assert isinstance(overdue.fact, TaskFact)
+    awaiting = overdue.fact.model_copy(update={"task": overdue.fact.task.model_copy(update={"asked_of": "exchange"})})
+    known = replace(KNOWN, organisations={"exchange": (Membership("exchange"),)})
+    assert to(told(overdue, History(), known)) == {"primary"}
+    decision = told(replace(overdue, fact=awaiting), History(), known)
+    assert [(one.endpoint.organisation, one.bases) for one in decision.planned] == [("exchange", ("awaited",))]

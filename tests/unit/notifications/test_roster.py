@@ -93,3 +93,39 @@ def test_more_than_a_fifth_is_too_much(before: int, gone: int, *, too_much: bool
 def test_what_is_removed_is_counted_by_key_not_by_dates() -> None:
     roster = Roster.model_validate({"organisations": [{"slug": "a", "name": "A", "codes": ["X"]}]})
     assert removed({("code", "X", "a"), ("code", "Y", "a")}, roster) == 1
+
+
+def clinic(**said: object) -> Roster:
+    return Roster.model_validate({"organisations": [{"slug": "clinic", "name": "Clinic", **said}]})
+
+
+ASKED = {"notice": "care.encounter.discharged.v1", "priority": "urgent", "source": "own choice"}
+
+
+def test_an_organisation_may_have_to_acknowledge_notices() -> None:
+    [one] = clinic(must_acknowledge=[{**ASKED, "bases": ["pcp"]}]).organisations
+    assert one.asked() == [{**ASKED, "bases": ["pcp"]}]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"notice": "care.task.overdue.v1"},
+        {"notice": "care.referral.requested.v1"},
+        {"notice": "care.encounter.discharge-cancelled.v1"},
+        {"priority": "soon"},
+        {"bases": ["neighbour"]},
+        {"source": ""},
+        {"within": "PT1H"},
+    ],
+)
+def test_what_no_notice_of_a_stay_can_be_asked_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        clinic(must_acknowledge=[ASKED | wrong])
+
+
+def test_who_must_acknowledge_what_makes_a_roster_new_and_its_absence_does_not() -> None:
+    """A file from before, loaded already, is not loaded again over what people put in place since."""
+    before = "1a07faed374e44380e219fd0477bc62e3a8d735a000f61d4acb03b3f44cd4e5a"
+    assert clinic(must_acknowledge=[]).digest == clinic().digest == before
+    assert clinic(must_acknowledge=[ASKED]).digest != clinic().digest

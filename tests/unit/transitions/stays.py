@@ -43,7 +43,15 @@ from shared.events.followups import (
     ObservationRecorded,
     TaughtBack,
 )
-from shared.events.notifications import Delivery, NotificationAcknowledged, NotificationDelivered, NotificationFact
+from shared.events.notifications import (
+    Acknowledgement,
+    AcknowledgementAsked,
+    Delivery,
+    NotificationAcknowledged,
+    NotificationDelivered,
+    NotificationFact,
+    NotificationQueued,
+)
 from shared.events.people import (
     Diagnosis,
     Disposition,
@@ -229,6 +237,36 @@ def delivered(
 
 def acknowledged(notice_of: AnyEvent, time: str) -> AnyEvent:
     return delivered(notice_of, time, NotificationAcknowledged)
+
+
+def must_acknowledge(
+    notice_of: AnyEvent,
+    time: str,
+    fact: type[NotificationFact] = NotificationQueued,
+    priority: Acknowledgement = Acknowledgement.URGENT,
+    organisation: str = "oak",
+    asked_at: str | None = None,
+) -> AnyEvent:
+    """What is said of a delivery that must be acknowledged; `asked_at` is when it was decided, else just now."""
+    told = Delivery(
+        id=uuid4(),
+        version=1,
+        patient_id=notice_of.subject,
+        organisation=organisation,
+        event_id=notice_of.id,
+        event_type=notice_of.type,
+        encounter_id=notice_of.fact.encounter.id if isinstance(notice_of.fact, EncounterFact) else None,
+        status="queued",
+        at=at(time),
+        acknowledgement=AcknowledgementAsked(priority=priority, asked_at=at(asked_at or time)),
+    )
+    return event_of(fact(delivery=told), notice_of.subject, at(time), source="notifications")
+
+
+def taking_back(event: AnyEvent, *taken: AnyEvent) -> AnyEvent:
+    """The event, naming the earlier ones that do not hold by it."""
+    assert isinstance(event.fact, EncounterFact)
+    return replace(event, fact=event.fact.model_copy(update={"retracts": tuple(one.id for one in taken)}))
 
 
 class Ward:

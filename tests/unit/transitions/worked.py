@@ -18,6 +18,7 @@ from services.transitions.transition import settle
 from shared.calendar import end_of_day, zone_of
 from shared.events import AnyEvent
 from shared.events.followups import AppointmentBooked, AppointmentCancelled, DocumentAvailable
+from shared.events.notifications import Acknowledgement, NotificationAcknowledged
 from shared.events.people import EncounterClass, Identifier, PatientSummary, PersonName
 from shared.events.referrals import ReferralRequested
 from tests.unit.transitions import stays
@@ -46,6 +47,7 @@ class Told:
     ward: Ward
     discharge: AnyEvent | None = None
     fired: set[Timer] = field(default_factory=set)
+    asked: dict[str, tuple[Acknowledgement, str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, said: str, ward: Ward) -> "Told":
@@ -98,7 +100,25 @@ class Told:
                 )
                 return event_of(fact, "p1", at(when))
             case _:
-                return self._plain(words)(when)
+                return self._of_notice(when, words) or self._plain(words)(when)
+
+    def _of_notice(self, when: str, words: str) -> AnyEvent | None:
+        """What is said of a notice of the discharge that must be acknowledged."""
+        match words.split():
+            case [("routine" | "urgent" | "stat") as priority, "notice", "to", organisation] if self.discharge:
+                self.asked[organisation] = (Acknowledgement(priority), when)
+                return stays.must_acknowledge(
+                    self.discharge, when, priority=self.asked[organisation][0], organisation=organisation
+                )
+            case ["acknowledged", "by", organisation] if self.discharge:
+                asked, since = self.asked[organisation]
+                return stays.must_acknowledge(
+                    self.discharge, when, NotificationAcknowledged, asked, organisation, since
+                )
+            case ["notice", "taken", "back"] if self.discharge:
+                return stays.taking_back(self.stay.take_back_discharge(when), self.discharge)
+            case _:
+                return None
 
     def _plain(self, words: str) -> Callable[[str], AnyEvent]:
         return {
