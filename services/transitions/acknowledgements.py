@@ -55,7 +55,7 @@ def settle_acknowledgements(
         if newest is not None:
             newest = tasks[newest.task.id] = _judge(newest, notice)
         if newest is None or newest.why is Why.STAY_CANCELLED:
-            new = _open(followed, library, notice, tasks)
+            new = _open(followed, library, notice, tasks, newest.task.owner if newest else None)
             tasks |= {new.task.id: new} if new else {}
     return tuple(tasks.values())
 
@@ -101,7 +101,9 @@ def _newest(tasks: dict[UUID, Obligation], notice: Awaited, transition: Transiti
     return found
 
 
-def _open(followed: Followed, library: Library, notice: Awaited, tasks: dict[UUID, Obligation]) -> Obligation | None:
+def _open(
+    followed: Followed, library: Library, notice: Awaited, tasks: dict[UUID, Obligation], owner: str | None
+) -> Obligation | None:
     """A new task; None where nothing is owed, or the house's protocols know no such task."""
     code = acknowledgement_code(notice.priority)
     found = library.find_on_request(code)
@@ -119,7 +121,7 @@ def _open(followed: Followed, library: Library, notice: Awaited, tasks: dict[UUI
         "asked_at": notice.asked_at,
         "asked_of": notice.organisation,
     }
-    new = Obligation.create(stay.id, number, rule, protocol, until, None)
+    new = Obligation.create(stay.id, number, rule, protocol, until, owner)
     return _judge(replace(new, task=new.task.model_copy(update=named)), notice)
 
 

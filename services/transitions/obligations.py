@@ -81,7 +81,7 @@ def settle_tasks(followed: Followed, demand: Demand, evidence: tuple[Evidence, .
     wanted = demand.wanted()
     known, evidence = evidence, standing(evidence)
     taken_back = {deed.event_id for deed in known} - {deed.event_id for deed in evidence}
-    owners = {o.task.code: o.task.owner for o in followed.tasks if o.is_live}
+    owners = _owners(followed.tasks)
     kept = [
         o.cancel(Why.EVIDENCE_RETRACTED)
         if o.task.status is TaskStatus.COMPLETED and o.task.evidence_event_id in taken_back
@@ -98,6 +98,12 @@ def settle_tasks(followed: Followed, demand: Demand, evidence: tuple[Evidence, .
             kept.append(_weigh(new, asked, evidence))
     kept += _asked_again(kept, followed, evidence)
     return tuple(sorted(kept, key=lambda o: (o.task.code, o.number)))
+
+
+def _owners(tasks: Iterable[Obligation]) -> dict[str, str | None]:
+    """Whose each task is, by code: what a death told in error or a return took away is theirs again with the task."""
+    theirs = (o for o in tasks if o.is_live or (o.settled_by is SettledBy.RULE and not o.has_lapsed))
+    return {o.task.code: o.task.owner for o in sorted(theirs, key=lambda o: (o.is_live, o.number))}
 
 
 def _settle(

@@ -67,8 +67,9 @@ def hear(before: Followed | None, event: Event[EncounterFact], patient_id: str, 
 
 
 def hear_patient(case: PatientCase, patient: PatientSummary) -> PatientCase:
-    """Who the patient is, or that the patient died, holds for all transitions that go on. A death that was told in
-    error and is taken back holds for those it closed too: what it ended is owed all the same.
+    """Who the patient is holds for all transitions that go on; whether and when the patient died, for those that
+    closed too: what a death told in error ended is owed all the same, and nobody calls a family whose booking of a
+    visit is taken back after the death.
     """
     told = patient.model_copy(update={"id": case.patient_id})
     return replace(case, followed={key: _of_patient(f, told) for key, f in case.followed.items()})
@@ -76,8 +77,8 @@ def hear_patient(case: PatientCase, patient: PatientSummary) -> PatientCase:
 
 def _of_patient(followed: Followed, patient: PatientSummary) -> Followed:
     status, known = followed.transition.status, followed.transition.patient
-    is_alive_after_all = known.deceased and not patient.deceased
-    is_over = status is TransitionStatus.REVOKED or (status is TransitionStatus.CLOSED and not is_alive_after_all)
+    same_death = (known.deceased, known.deceased_at) == (patient.deceased, patient.deceased_at)
+    is_over = status is TransitionStatus.REVOKED or (status is TransitionStatus.CLOSED and same_death)
     if is_over or known == patient:
         return followed
     return replace(followed, transition=followed.transition.model_copy(update={"patient": patient}))
@@ -238,7 +239,8 @@ def _why(followed: Followed, status: TransitionStatus, demanded: Demand, tasks: 
     was = followed.transition.status
     is_new = followed.transition.version == 0
     if status is TransitionStatus.CLOSED:
-        return _why_closed(followed, demanded, tasks)
+        died_later = was is status and followed.transition.patient.deceased and not demanded.is_silenced
+        return followed.why if died_later else _why_closed(followed, demanded, tasks)
     if demanded.is_historical:
         return Why.HISTORICAL
     if status is was and not is_new:

@@ -13,7 +13,7 @@ from services.notifications.announcing import announcement_of
 from services.notifications.roster import Roster
 from shared.events import AnyEvent, read_event
 from shared.events.encounters import DischargeCancelled
-from shared.events.notifications import Acknowledgement, ProviderNotice
+from shared.events.notifications import Acknowledgement, NotificationDelivered, ProviderNotice
 from shared.events.transitions import Closure, TaskCompleted, TaskCreated, TaskEscalated, TaskOverdue
 from shared.http import Caller, Role
 from shared.postgres.outbox import unpack_headers
@@ -90,7 +90,8 @@ async def test_a_notice_that_nobody_acknowledges_climbs_its_ladder_and_its_recip
     left = Stay().discharged()
     await both.hear(left)
     told = await both.pass_on()
-    asked = {event.fact.delivery.organisation: event.fact.delivery.acknowledgement for event in told}
+    said = [event.fact.delivery for event in told if isinstance(event.fact, NotificationDelivered)]
+    asked = {delivery.organisation: delivery.acknowledgement for delivery in said}
     assert asked["exchange"] is None
     assert asked["primary"] is not None
     assert asked["primary"].priority is Acknowledgement.STAT
