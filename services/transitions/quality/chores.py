@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
-from services.transitions.followed import transition_id
 from services.transitions.quality.measures import LevelMeasure, ReferralMeasure, TaskMeasure
 from services.transitions.quality.outcome import History, Outcome, Owed
 from services.transitions.referrals.referral import Referral
@@ -34,17 +33,10 @@ def _of_referral(measure: ReferralMeasure, referral: Referral) -> Outcome:
     in_time = shown is not None and local_date(shown[0], zone) <= last
     exclusion = "suspected-duplicate" if referral.is_held else NOT_COUNTED.get(referral.state)
     days = (local_date(shown[0], zone) - asked_on).days if shown else None
-    return Outcome(
-        measure=measure.id,
-        version=measure.version,
-        about=referral.id,
-        patient_id=referral.patient_id,
-        transition_id=transition_id(terms.encounter_id) if terms.encounter_id else None,
-        facility=terms.facility.code if terms.facility else "",
-        organisation=terms.performer,
-        protocols=(),
-        counted_at=referral.requested_at,
-        counted_on=asked_on,
+    return Outcome.of_referral(
+        measure,
+        referral,
+        asked_on,
         closes_at=end_of_day(last, zone),
         exclusion=exclusion,
         met=in_time and exclusion is None,

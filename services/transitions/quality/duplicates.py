@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from services.transitions.followed import transition_id
 from services.transitions.quality.measures import DuplicateMeasure
 from services.transitions.quality.outcome import History, Outcome
 from services.transitions.referrals.referral import BY_PERSON, Deed, Referral
@@ -28,17 +27,10 @@ def _of_suspected(measure: DuplicateMeasure, referral: Referral) -> Outcome:
     error = "entered-in-error" if referral.state is State.ENTERED_IN_ERROR else None
     exclusion = "stat" if terms.priority == STAT else error
     words = {Kind.CANCEL: "linked or cancelled", Kind.REPEAT: "a justified repeat"}
-    return Outcome(
-        measure=measure.id,
-        version=measure.version,
-        about=referral.id,
-        patient_id=referral.patient_id,
-        transition_id=transition_id(terms.encounter_id) if terms.encounter_id else None,
-        facility=terms.facility.code if terms.facility else "",
-        organisation=terms.performer,
-        protocols=(),
-        counted_at=referral.requested_at,
-        counted_on=asked_on,
+    return Outcome.of_referral(
+        measure,
+        referral,
+        asked_on,
         closes_at=min(decided.at, end_of_day(last, zone)) if decided else end_of_day(last, zone),
         exclusion=exclusion,
         met=is_avoided and exclusion is None,

@@ -4,9 +4,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 from functools import cached_property
+from typing import Any, Self
 from uuid import UUID
 
 from services.transitions.evidence import Evidence
+from services.transitions.followed import transition_id
+from services.transitions.quality.measures import DuplicateMeasure, ReferralMeasure
 from services.transitions.readmission import Stayed
 from services.transitions.referrals.referral import Referral
 from shared.calendar import local_date
@@ -46,6 +49,26 @@ class Outcome:
     event_id: UUID | None = None
     value: float | None = None
     why: str = ""
+
+    @classmethod
+    def of_referral(
+        cls, measure: ReferralMeasure | DuplicateMeasure, referral: Referral, asked_on: date, **said: Any
+    ) -> Self:
+        """What a measure says of a referral: counted by its request, at its facility and for who performs it."""
+        terms = referral.terms
+        return cls(
+            measure=measure.id,
+            version=measure.version,
+            about=referral.id,
+            patient_id=referral.patient_id,
+            transition_id=transition_id(terms.encounter_id) if terms.encounter_id else None,
+            facility=terms.facility.code if terms.facility else "",
+            organisation=terms.performer,
+            protocols=(),
+            counted_at=referral.requested_at,
+            counted_on=asked_on,
+            **said,
+        )
 
     def status(self, now: datetime) -> Status:
         if self.exclusion is not None:

@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from services.transitions.api import transitions_router
+from services.transitions.quality.counter import Counter
 from services.transitions.referrals.api import referrals_router
 from services.transitions.referrals.ticking import loop_keeper
 from shared.events import AnyEvent
@@ -27,7 +28,7 @@ from shared.events.referrals import (
 )
 from shared.http import Role
 from tests.integration.http.running import Answer, Client, Tokens, issuing, service
-from tests.integration.transitions.house import RULES, House
+from tests.integration.transitions.house import MEASURES, RULES, House
 from tests.unit.transitions.referrals_told import CHICAGO, note, told, visit
 from tests.unit.transitions.stays import event_of
 
@@ -130,6 +131,15 @@ async def test_a_suspected_duplicate_waits_for_a_person(house: House, client: Cl
     linking = {"version": version, "decision": "link", "existing": str(first), "reason": "same question"}
     linked = await ask(client, f"/referrals/{third}/duplicate", linking)
     assert (linked.body["state"], linked.body["duplicate_of"]) == ("cancelled", str(first))
+    # Of the two that were held, a person ended one; the other is a justified repeat.
+    await Counter(house.database, MEASURES, share=1.0).count_all()
+    counted = await house.database.pool.fetch(
+        "SELECT about, met, why FROM quality_outcome WHERE measure = 'REFERRAL-DUPLICATE-AVOIDED' ORDER BY counted_at"
+    )
+    assert [tuple(row.values()) for row in counted] == [
+        (second, False, "a justified repeat"),
+        (third, True, "linked or cancelled"),
+    ]
 
 
 async def test_a_question_where_it_stands_is_answered_and_changes_nothing(house: House, client: Client) -> None:

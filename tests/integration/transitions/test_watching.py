@@ -91,6 +91,28 @@ async def test_an_alert_opens_a_task_that_answering_closes(house: House, client:
     assert len(await house.facts(AlertRaised)) == 2
 
 
+async def test_a_patients_own_limits_stand_in_place_of_the_usual_ones_until_they_are_taken_away(
+    house: House, client: Client
+) -> None:
+    own = {"rule": "own-low", "below": "85", "severity": "urgent", "source": "Dr. Diaz, for this patient"}
+    stay, path = await watched(house, client, limits={"oxygen-saturation": {"limits": [own]}})
+    await measured(house, "87")  # urgent by the usual limits
+    await measured(house, "85")
+    assert await open_alerts(client) == []
+    await measured(house, "84.9")
+    [alert] = await open_alerts(client)
+    assert (alert["rule"], alert["severity"], alert["patient_id"]) == ("own-low", "urgent", stay.patient)
+    unknown = {"signals": ["weight"], "limits": {"oxygen-saturation": {"limits": [own]}}, "version": 1}
+    assert (await client.ask("PUT", path, Role.CARE_MANAGER, json=unknown)).status == 422
+    usual = {"signals": ["oxygen-saturation", "weight"], "version": 0}
+    assert (await client.ask("PUT", path, Role.CARE_MANAGER, json=usual)).status == 409
+    assert (await client.ask("PUT", path, Role.CARE_MANAGER, json=usual | {"version": 1})).status == 200
+    answer = {"outcome": "called"}
+    await client.ask("POST", f"/monitoring/alerts/{alert['id']}/acknowledge", Role.CARE_MANAGER, json=answer)
+    await measured(house, "87")
+    assert [one["rule"] for one in await open_alerts(client)] == ["very-low"]
+
+
 async def test_a_correction_takes_alert_and_task_back(house: House, client: Client) -> None:
     await watched(house, client)
     key = uuid4()
