@@ -136,13 +136,17 @@ async def referral_page(request: Request, caller: Reader, referral_id: UUID) -> 
 
 
 async def _others(request: Request, found: dict[str, Any]) -> list[dict[str, Any]]:
-    """The one it looks like, whatever has become of it, and the patient's other open referrals: one may serve."""
+    """The one it looks like, whatever has become of it, and the patient's other open referrals, held ones too: one may
+    serve.
+    """
     asked = {"patient": found["patient_id"], "is_open": "true", "limit": "50"}
     said = await console_of(request).peers.get(SERVICE, "/referrals", token_of(request), asked)
     alike = found["existing"]
-    first = [alike | {"terms": {"service": found["terms"].get("service")}}] if alike else []
+    held = {item["id"] for item in said["items"] if item["is_held"]}
+    terms = {"service": found["terms"].get("service")}
+    first = [alike | {"terms": terms, "is_held": alike["id"] in held}] if alike else []
     known = {found["id"], *(one["id"] for one in first)}
-    return [*first, *(item for item in said["items"] if item["id"] not in known and not item["is_held"])]
+    return [*first, *(item for item in said["items"] if item["id"] not in known)]
 
 
 async def _people(request: Request, caller: Caller, items: list[dict[str, Any]]) -> tuple[datetime, dict[str, Who]]:

@@ -11,6 +11,7 @@ import orjson
 from services.transitions.acting import Act, StaleVersionError, UnknownError
 from services.transitions.referrals import store
 from services.transitions.referrals.book import Book
+from services.transitions.referrals.duplicates import ANSWERED
 from services.transitions.referrals.referral import BY_PERSON, Deed, Referral
 from services.transitions.referrals.rules import LoopRules
 from services.transitions.referrals.states import WHO, Kind, Side
@@ -118,7 +119,7 @@ async def decide_duplicate(tx: Transaction, rules: LoopRules, referral_id: UUID,
     if not referral.is_held:
         raise NotAllowedError("it is not held as a suspected duplicate")
     if "duplicate_of" in step.said:
-        await _must_be_same_patients(tx, referral, UUID(step.said["duplicate_of"]))
+        _must_serve(book, referral, UUID(step.said["duplicate_of"]))
     after = book.add(referral.id, referral.patient_id, [_deed(step.kind, act, act.at, step.said)], act.cause)
     await book.save(tx)
     return after
@@ -136,11 +137,15 @@ async def _open(tx: Transaction, rules: LoopRules, referral_id: UUID, act: Act) 
     return book, referral
 
 
-async def _must_be_same_patients(tx: Transaction, referral: Referral, existing: UUID) -> None:
-    """Whose another referral is, is not told: that one of another patient exists is as good as that it does not."""
-    place = await store.place_of(tx.connection, existing)
-    if place is None or place["patient_id"] != referral.patient_id or existing == referral.id:
+def _must_serve(book: Book, referral: Referral, existing: UUID) -> None:
+    """Whose another referral is, is not told: that one of another patient exists is as good as that it does not. One
+    that is over without an answer serves nobody: two that look alike could else each give way to the other.
+    """
+    other = next((one for one in book.of(referral.patient_id) if one.id == existing != referral.id), None)
+    if other is None:
         raise NotAllowedError("the existing one is no other referral of this patient")
+    if not (other.is_open or other.state in ANSWERED):
+        raise NotAllowedError(f"the existing one is {other.state.value} itself")
 
 
 async def _must_be_seen(tx: Transaction, referral: Referral, seen: int) -> None:

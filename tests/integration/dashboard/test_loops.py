@@ -84,6 +84,28 @@ async def test_a_suspected_duplicate_is_decided_by_a_person(desk: Desk) -> None:
     assert f"/referrals/{second}" not in (await ann.open("/referrals?show=held")).text
 
 
+async def test_of_two_that_are_held_one_may_give_way_to_the_other_and_never_both(desk: Desk) -> None:
+    first, second = await desk.referral(identifier=None), await desk.referral(identifier=None)
+    third = await desk.referral(identifier=None)
+    ann = Visitor(desk.console, Role.CARE_MANAGER)
+    held = (await ann.open("/referrals?show=held")).text
+    assert [f"/referrals/{key}" in held for key in (first, second, third)] == [False, True, True]
+    for one, other in ((second, third), (third, second)):
+        page = (await ann.open(f"/referrals/{one}")).text
+        assert f'<option value="{other}"' in page
+        assert "held too" in page
+    words = {"decision": "link", "words": "same question"}
+    await ann.send(
+        f"/referrals/{third}/duplicate", {**words, "version": await desk.version(third), "existing": str(second)}
+    )
+    assert ann.said == ("good", "Decided.")
+    form = {**words, "version": await desk.version(second)}
+    kept = await ann.send(f"/referrals/{second}/duplicate", {**form, "existing": str(third)})
+    assert (kept.status, "the existing one is cancelled itself" in kept.text) == (409, True)
+    await ann.send(f"/referrals/{second}/duplicate", {**form, "existing": str(first)})
+    assert ann.said == ("good", "Decided.")
+
+
 async def test_what_matches_nothing_is_listed_for_those_who_care(desk: Desk) -> None:
     await desk.house.hear(visit(AppointmentAttended, (await desk.house.now()).isoformat(), facility=CHICAGO))
     page = await Visitor(desk.console, Role.CARE_MANAGER).open("/referrals/unmatched")
