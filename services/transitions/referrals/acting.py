@@ -107,14 +107,17 @@ async def reroute(
     return old, made
 
 
-async def decide_duplicate(tx: Transaction, rules: LoopRules, referral_id: UUID, act: Act, step: Step) -> Referral:
+async def decide_duplicate(
+    tx: Transaction, rules: LoopRules, referral_id: UUID, act: Act, step: Step
+) -> tuple[Referral, bool]:
     """A person's word on a suspected duplicate: linked or cancelled (`cancel`), or justified (`repeat`), and why.
+    Whether it is decided by this, not by the same request before.
 
     Raises as `take_step`.
     """
     book, referral = await _open(tx, rules, referral_id, act)
     if not await _is_first(tx, referral_id, act):
-        return referral
+        return referral, False
     await _must_be_seen(tx, referral, step.version)
     if not referral.is_held:
         raise NotAllowedError("it is not held as a suspected duplicate")
@@ -122,7 +125,7 @@ async def decide_duplicate(tx: Transaction, rules: LoopRules, referral_id: UUID,
         _must_serve(book, referral, UUID(step.said["duplicate_of"]))
     after = book.add(referral.id, referral.patient_id, [_deed(step.kind, act, act.at, step.said)], act.cause)
     await book.save(tx)
-    return after
+    return after, True
 
 
 async def _open(tx: Transaction, rules: LoopRules, referral_id: UUID, act: Act) -> tuple[Book, Referral]:

@@ -214,9 +214,10 @@ def _add_requesting(router: APIRouter, database: Database, rules: LoopRules) -> 
                 said["duplicate_of"] = str(body.existing)
             kind = Kind.REPEAT if body.decision == "repeat" else Kind.CANCEL
             step = Step(kind=kind, version=body.version, at=act.at, said=said)
-            after = await answered(acting.decide_duplicate(tx, rules, referral_id, act, step))
+            after, is_new = await answered(acting.decide_duplicate(tx, rules, referral_id, act, step))
             await audited(tx.connection, caller, "duplicate decided", [after.patient_id], request)
-        REFERRAL_DUPLICATES.labels(body.decision).inc()
+        if is_new:
+            REFERRAL_DUPLICATES.labels(body.decision).inc()
         return _told(after)
 
 

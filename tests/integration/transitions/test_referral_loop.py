@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
+from prometheus_client import REGISTRY
 
 from services.transitions.api import transitions_router
 from services.transitions.quality.counter import Counter
@@ -129,7 +130,11 @@ async def test_a_suspected_duplicate_waits_for_a_person(house: House, client: Cl
     third, _ = await requested(house, timedelta(minutes=5), identifier=None)
     version = (await shown(client, third))["version"]
     linking = {"version": version, "decision": "link", "existing": str(first), "reason": "same question"}
-    linked = await ask(client, f"/referrals/{third}/duplicate", linking)
+    counted_before, once = _counted("link"), {"idempotency-key": str(uuid4())}
+    for _ in range(2):
+        linked = await ask(client, f"/referrals/{third}/duplicate", linking, headers=once)
+        assert linked.status == 200
+    assert _counted("link") == counted_before + 1
     assert (linked.body["state"], linked.body["duplicate_of"]) == ("cancelled", str(first))
     # Of the two that were held, a person ended one; the other is a justified repeat.
     await Counter(house.database, MEASURES, share=1.0).count_all()
@@ -140,6 +145,10 @@ async def test_a_suspected_duplicate_waits_for_a_person(house: House, client: Cl
         (second, False, "a justified repeat"),
         (third, True, "linked or cancelled"),
     ]
+
+
+def _counted(decision: str) -> float:
+    return REGISTRY.get_sample_value("handoff_referral_duplicates_total", {"decision": decision}) or 0.0
 
 
 async def test_a_question_where_it_stands_is_answered_and_changes_nothing(house: House, client: Client) -> None:
