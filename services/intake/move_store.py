@@ -7,6 +7,7 @@ from uuid import UUID
 
 from services.intake.message import AdtMessage, OrderKey, StayFact
 from services.intake.tracing import Move
+from services.intake.triggers import MOVES
 from shared.events.people import Identifier
 
 if TYPE_CHECKING:
@@ -50,12 +51,13 @@ ORDER BY m.said LIMIT $2
 """
 HELD = "SELECT id FROM message WHERE id = ANY ($1) AND outcome = 'held'"
 TRACED = "UPDATE stay_move SET traced_at = clock_timestamp() + $2 WHERE message_id = ANY ($1)"
-# From the patient whom a message names, along merges and moves, to the one whose the visit is now.
+# From the patient whom a message names, along merges and moves, to the one whose the visit is now. A move that is held
+# itself is taken up once the visit has followed it: see `due`.
 SET_FREE = """
 WITH RECURSIVE way AS (
     SELECT m.id, e.patient_id AS owner, coalesce(k.survivor, m.patient_id) AS at
     FROM message m JOIN encounter e ON e.id = m.encounter_id LEFT JOIN patient_key k ON k.id = m.patient_id
-    WHERE m.outcome = 'held' AND m.reason = 'visit-of-another-patient'
+    WHERE m.outcome = 'held' AND m.reason = 'visit-of-another-patient' AND m.trigger <> ALL ($2)
     UNION
     SELECT w.id, w.owner, coalesce(t.survivor, t.id)
     FROM way w
@@ -65,9 +67,17 @@ WITH RECURSIVE way AS (
 )
 SELECT DISTINCT id FROM way WHERE at = owner ORDER BY id LIMIT $1
 """
+# Also where the visit goes on under another number: what is told of the old one is told of that.
 OWNERS = """
-SELECT DISTINCT e.patient_id FROM encounter e
-JOIN unnest($1::text[], $2::text[], $3::text[]) AS g (authority, type, value) USING (authority, type, value)
+WITH RECURSIVE visit AS (
+    SELECT e.patient_id, e.state -> 'merged_into' AS now FROM encounter e
+    JOIN unnest($1::text[], $2::text[], $3::text[]) AS g (authority, type, value) USING (authority, type, value)
+    UNION
+    SELECT e.patient_id, e.state -> 'merged_into' FROM visit v
+    JOIN encounter e ON (e.authority, e.type, e.value)
+                      = (v.now ->> 'authority', v.now ->> 'type', v.now ->> 'value')
+)
+SELECT DISTINCT patient_id FROM visit
 """
 WAYS = """
 WITH RECURSIVE way AS (
@@ -155,7 +165,7 @@ async def note_traced(connection: "Connection", message_ids: Sequence[UUID], ahe
 
 async def set_free(connection: "Connection", limit: int) -> list[UUID]:
     """Messages held because their visit was another patient's, to whom merges and moves lead now; oldest first."""
-    return [row["id"] for row in await connection.fetch(SET_FREE, limit)]
+    return [row["id"] for row in await connection.fetch(SET_FREE, limit, sorted(MOVES))]
 
 
 async def owners(connection: "Connection", visits: Iterable[Identifier]) -> set[str]:

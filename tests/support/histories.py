@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 
 PATIENTS = 4
-MERGES = ("A40", "A18", "A34", "A36", "A47")
+MERGES = ("A40", "A18", "A30", "A34", "A35", "A36", "A39", "A46", "A47")
 ACCOUNT_CHANGES = ("A41", "A49")
 VISIT_CHANGES = ("A42", "A50")
 Choose = Callable[[int], int]
@@ -68,6 +68,10 @@ class Hospital:
 
     def amend(self) -> None:
         self._of_visit("A08", f"W{self.choose(3)}")
+
+    def say_other_number(self) -> None:
+        """Of an alternate number of the visit nothing hangs: what else the message says is taken as an update."""
+        self._of_visit("A51", f"W{self.choose(3)}")
 
     def end(self) -> None:
         self._of_visit("A03", "4W")
@@ -166,6 +170,7 @@ class Hospital:
 ACTS: tuple[Callable[[Hospital], None], ...] = (
     Hospital.open, Hospital.open, Hospital.amend, Hospital.amend, Hospital.end, Hospital.merge, Hospital.merge_back,
     Hospital.move_all, Hospital.move_account, Hospital.move_visit, Hospital.change_account, Hospital.renumber,
+    Hospital.say_other_number,
 )  # fmt: skip
 
 

@@ -38,12 +38,23 @@ async def chart(intake: Intake, mark: str) -> Any:
         state["watermark"] = None
         owners = [] if "merged_into" in state else row["owners"]
         stays.append((row["value"], row["status"], state, owners))
+    # A number may lead to where the visit goes on in one step or in several.
+    leads = {value: state["merged_into"]["value"] for value, _, state, _ in stays if "merged_into" in state}
+    for _, _, state, _ in stays:
+        if "merged_into" in state:
+            state["merged_into"] = {**state["merged_into"], "value": _end(leads, state["merged_into"]["value"])}
     people = [
         (row["numbers"], {name: value for _, said in reversed(row["record"] or []) for name, value in said.items()
                           if not name.startswith("identifiers")})
         for row in await intake.rows(WHO_IS_WHO, mark)
     ]  # fmt: skip
     return replaced({"stays": stays, "people": people}, mark)
+
+
+def _end(leads: dict[str, str], value: str) -> str:
+    while value in leads:
+        value = leads[value]
+    return value
 
 
 def replaced(value: Any, mark: str) -> Any:
@@ -75,7 +86,12 @@ async def test_any_order_ends_as_the_order_of_saying(intake: Intake, history: Hi
     expected = await chart(intake, in_order)
     assert whose(expected) == {f"V{visit}": names(first, visit) for visit in first.visits()}
     await tell(intake, sender, history.shuffled(second.told))
-    assert await chart(intake, shuffled) == expected
+    found = await chart(intake, shuffled)
+    if first.cycles:
+        # Which of the two merges is held, and so what it says of the person, is by which came first.
+        for told in (found, expected):
+            told["people"] = [numbers for numbers, _ in told["people"]]
+    assert found == expected
     if not first.cycles:
         assert await intake.rows(HELD, in_order) == await intake.rows(HELD, shuffled) == []
 
@@ -87,10 +103,7 @@ def whose(told: Any) -> dict[str, list[str]]:
     found = {}
     for value in owners:
         if "n" not in value:
-            now = value
-            while now in leads:
-                now = leads[now]
-            found[value] = owners[now]
+            found[value] = owners[_end(leads, value)]
     return found
 
 
