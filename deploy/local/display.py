@@ -21,7 +21,7 @@ ROLES = {
     "care-manager": "the board: transitions, tasks, plans",
     "ops": "feeds, pipeline, parked patients, deliveries",
     "provider-system": "an organisation's own endpoints and notices",
-    "integration": "messages and feeds",
+    "integration": "feeds: watch them, connect a new one",
     "auditor": "who read and did what",
     "admin": "everything",
 }
@@ -112,7 +112,7 @@ def _logins(settings: StackSettings) -> Table:
     table.add_column("Link", style="cyan", no_wrap=True)
     table.add_column("Sees")
     for role, sees in ROLES.items():
-        table.add_row(role, f"{settings.url_of('issuer')}/login?role={role}", sees)
+        table.add_row(role, f"{settings.url_of('dashboard')}/login/as/{role}", sees)
     return table
 
 
