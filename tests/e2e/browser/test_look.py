@@ -33,6 +33,8 @@ async def every_page(ward: Ward) -> dict[str, str]:
     return PAGES | {
         "transition": f"/transitions/{transition}",
         "watching": f"/transitions/{transition}/monitoring",
+        "risk": f"/transitions/{transition}/risk",
+        "requesting": f"/transitions/{transition}/referrals",
         "delivery": f"/deliveries/{delivery}",
         "event": f"/events/{event}",
         "message": f"/messages/{message}",
