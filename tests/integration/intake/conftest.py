@@ -92,6 +92,11 @@ class Intake:
         self._senders.append(sender)
         return sender
 
+    @property
+    def first_sender(self) -> Sender | None:
+        """The connection opened first, for examples that are many."""
+        return self._senders[0] if self._senders else None
+
     async def close(self) -> None:
         for sender in self._senders:
             sender.writer.close()
