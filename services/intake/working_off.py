@@ -4,6 +4,7 @@ Also what another process left behind: it may have ended between the answer and 
 """
 
 import asyncio
+import time
 from collections import deque
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,8 @@ from shared.telemetry import log
 
 # Read ahead of the groups that are being committed; no more, since a message that is read takes ten times its bytes.
 READ_AHEAD = 3 * GROUP_MOST
+# A burst of more than the rules can take is over when nothing has been added for so long.
+BURST_ENDS_S = 0.1
 # What somebody else should have interpreted long ago, or what could not be stored in the end, is taken up by whoever
 # sees it.
 LEFT_BEHIND = timedelta(seconds=30)
@@ -52,6 +55,7 @@ class WorkingOff:
         self._unread: deque[tuple[Arrival, object]] = deque()
         self._here: dict[UUID, datetime] = {}
         self._bytes = self._bytes_unread = 0
+        self._added = 0.0
         self._changed = asyncio.Event()
         self._more = asyncio.Event()
 
@@ -64,6 +68,7 @@ class WorkingOff:
         self._unread.append((arrival, sender))
         self._bytes += len(arrival.raw)
         self._bytes_unread += len(arrival.raw)
+        self._added = time.monotonic()
         self._more.set()
         ARRIVALS_WAITING.set(len(self._here))
 
@@ -106,12 +111,26 @@ class WorkingOff:
                 read_on(arrival, self._feeds)
                 stand_by_the_answer(arrival)
                 self.reception.offer(arrival, sender).add_done_callback(partial(self._settled, arrival))
-                # Who is to be answered comes first: this is what a burst makes wait.
-                await asyncio.sleep(0)
+                await self._answers_first()
             if self._unread:
                 await self._next_change()
             else:
                 self._more.clear()
+
+    async def _answers_first(self) -> None:
+        """Lets everybody who waits for an answer have a turn; in a burst, one as long as that once more."""
+        began = time.monotonic()
+        await asyncio.sleep(0)
+        if self._is_burst():
+            await asyncio.sleep(time.monotonic() - began)
+
+    def _is_burst(self) -> bool:
+        """Whether more is being answered than the rules can take, and there is room for it."""
+        return (
+            len(self._unread) > READ_AHEAD
+            and len(self._here) < self._most_ahead
+            and time.monotonic() - self._added < BURST_ENDS_S
+        )
 
     def _may_read_more(self) -> bool:
         return len(self._here) - len(self._unread) < READ_AHEAD and self._bytes - self._bytes_unread < BYTES_READ_AHEAD
