@@ -94,6 +94,10 @@ class Ground:
             await asyncio.sleep(0.05)
         return time.monotonic() - start
 
+    async def messages_interpreted(self) -> int:
+        """How many messages have taken effect in intake so far."""
+        return int((await self.query("SELECT count(*) AS n FROM intake.message"))[0]["n"])
+
     async def query(self, sql: str, *arguments: object) -> list[asyncpg.Record]:
         connection = await self.stack.server.connect()
         try:
