@@ -31,11 +31,10 @@ async def quality_page(request: Request, caller: Looker) -> Response:
     away = None
     try:
         measures = (await _get(request, "/quality/measures"))["items"]
-        totals = await _get(request, "/quality/figures", chosen)
-        monthly = await _get(request, "/quality/figures", {**chosen, "by": "month"})
-        months = months_between(totals["since"], totals["until"])
-        found = lines(measures, totals["items"], monthly["items"], months)
-        said = {"lines": found, "months": months, "waiting": totals["waiting"]}
+        told = await _get(request, "/quality/overview", chosen)
+        months = months_between(told["since"], told["until"])
+        found = lines(measures, told["items"], told["months"], months)
+        said = {"lines": found, "months": months, "waiting": told["waiting"]}
     except Problem as problem:
         away = problem.detail or problem.title
     shown = await _frame(request, caller, chosen)

@@ -1,6 +1,6 @@
 """The routes of quality: measures, their figures, the patients behind each, as JSON, CSV and FHIR MeasureReport."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -11,7 +11,7 @@ from pydantic import Field
 
 from services.transitions.answers import place_in
 from services.transitions.quality import store
-from services.transitions.quality.figures import Figure, Side, Wanted, figures, listed
+from services.transitions.quality.figures import Figure, Side, Wanted, figures, listed, overview
 from services.transitions.quality.measures import Measure, Measures
 from services.transitions.quality.outcome import Status
 from services.transitions.quality.report import measure_report
@@ -102,8 +102,17 @@ def _add_figures(router: APIRouter, database: Database, measures: Measures) -> N
         async with database.pool.acquire() as connection:
             found, wanted = await _figures(connection, measures, asked, caller)
             behind = await store.waiting(connection)
-        items = [_told(measures.by_id[figure.measure], figure) for figure in found]
-        return {"since": wanted.since, "until": wanted.until, "waiting": behind, "items": items}
+        return {"since": wanted.since, "until": wanted.until, "waiting": behind, "items": _each(measures, found)}
+
+    @router.get("/quality/overview")
+    async def every_total(asked: Annotated[Asking, Query()], caller: Looker) -> dict[str, Any]:
+        """Every measure in all and by month (`months`, without spreads), as the page of all measures shows them."""
+        wanted = asked.wanted(caller)
+        async with database.pool.acquire() as connection:
+            totals, months = await overview(connection, wanted)
+            behind = await store.waiting(connection)
+        told = {"items": _each(measures, totals), "months": _each(measures, months)}
+        return {"since": wanted.since, "until": wanted.until, "waiting": behind, **told}
 
     @router.get("/quality/figures.csv")
     async def figures_csv(asked: Annotated[FiguresAsked, Query()], caller: Looker) -> Response:
@@ -176,8 +185,16 @@ async def _figures(
         _known(measures, named)
     wanted = replace(asked.wanted(caller), measures=asked.measure)
     found = await figures(connection, wanted, tuple(dict.fromkeys(asked.by)))
-    # Another edition may still be being counted out: what is no measure any more has no figure.
-    return [figure for figure in found if figure.measure in measures.by_id], wanted
+    return _of_today(measures, found), wanted
+
+
+def _of_today(measures: Measures, found: Iterable[Figure]) -> list[Figure]:
+    """Another edition may still be being counted out: what is no measure any more has no figure."""
+    return [figure for figure in found if figure.measure in measures.by_id]
+
+
+def _each(measures: Measures, found: Iterable[Figure]) -> list[Mapping[str, Any]]:
+    return [_told(measures.by_id[figure.measure], figure) for figure in _of_today(measures, found)]
 
 
 def _known(measures: Measures, measure_id: str) -> Measure:

@@ -1,6 +1,6 @@
 """SQL of figures: how many were counted, left out, met, by whichever side one looks at them; and who they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
@@ -40,6 +40,9 @@ SELECT {MEASURE}{{sides}}, o.exclusion, count(*) AS total,
     count(*) FILTER (WHERE o.exclusion IS NULL AND o.closes_at > now() AND o.met) AS pending_met
 FROM quality_outcome o {{joined}} WHERE {{where}} GROUP BY {{groups}}, o.exclusion
 """
+# In all and by month from one reading; the month is the second column, and of all of them there is none.
+EACH_MONTH_AND_ALL = "GROUPING SETS ((1), (1, 2))"
+MONTH_AT = 1
 # A year of a million outcomes is grouped and sorted in memory, not on disk.
 ROOM = "SET LOCAL work_mem = '64MB'"
 # A statement of its own: these have to be sorted, the counts above need not.
@@ -136,8 +139,8 @@ def _where(wanted: Wanted, given: list[Any]) -> str:
     return " AND ".join(said)
 
 
-async def figures(connection: "Connection", wanted: Wanted, sides: Sequence[Side]) -> list[Figure]:
-    """One figure a measure and group, in order; a measure nobody belongs to has none."""
+def _places(wanted: Wanted, sides: Sequence[Side]) -> tuple[dict[str, str], list[Any]]:
+    """What stands in the statements above, and their parameters."""
     given: list[Any] = []
     where = _where(wanted, given)
     joined = EACH_PROTOCOL if Side.PROTOCOL in sides else ""
@@ -150,11 +153,34 @@ async def figures(connection: "Connection", wanted: Wanted, sides: Sequence[Side
         "joined": joined,
         "where": where,
     }
-    found: dict[tuple[str | None, ...], Figure] = {}
+    return places, given
+
+
+async def figures(connection: "Connection", wanted: Wanted, sides: Sequence[Side]) -> list[Figure]:
+    """One figure a measure and group, in order; a measure nobody belongs to has none."""
+    places, given = _places(wanted, sides)
     async with connection.transaction():
         await connection.execute(ROOM)
         counted = await connection.fetch(FIGURES.format(**places), *given)
         spread = await connection.fetch(SPREADS.format(**places), *given)
+    return _figures(counted, spread, sides)
+
+
+async def overview(connection: "Connection", wanted: Wanted) -> tuple[list[Figure], list[Figure]]:
+    """Every measure in all, and by month without spreads: what a page of all measures shows, read once for both."""
+    places, given = _places(wanted, (Side.MONTH,))
+    in_all, _ = _places(wanted, ())
+    async with connection.transaction():
+        await connection.execute(ROOM)
+        counted = await connection.fetch(FIGURES.format(**places | {"groups": EACH_MONTH_AND_ALL}), *given)
+        spread = await connection.fetch(SPREADS.format(**in_all), *given)
+    months = [row for row in counted if row[MONTH_AT] is not None]
+    totals = [row for row in counted if row[MONTH_AT] is None]
+    return _figures(totals, spread, ()), _figures(months, (), (Side.MONTH,))
+
+
+def _figures(counted: Iterable[Any], spread: Iterable[Any], sides: Sequence[Side]) -> list[Figure]:
+    found: dict[tuple[str | None, ...], Figure] = {}
     for row in counted:
         key = _group_of(row, sides)
         group = dict(zip((side.value for side in sides), key[1:], strict=True))

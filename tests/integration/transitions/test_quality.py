@@ -88,6 +88,11 @@ async def test_from_what_was_heard_to_the_figure_and_who_is_behind_it(
         ({"month": "2026-03", "facility": "LAKE"}, 1, 2),
         ({"month": "2026-04", "facility": "HUDSON"}, 0, 1),
     ]
+    whole = await get(client, "/quality/overview?since=2026-01&until=2026-12")
+    totals = (await get(client, "/quality/figures?since=2026-01&until=2026-12"))["items"]
+    monthly = (await get(client, "/quality/figures?since=2026-01&until=2026-12&by=month"))["items"]
+    assert whole["items"] == totals
+    assert whole["months"] == [{**one, "median": None, "p90": None} for one in monthly]
     protocols = (await get(client, "/quality/figures?since=2026-01&until=2026-12&measure=TRC-3&by=protocol"))["items"]
     assert [(one["group"]["protocol"], one["denominator"]) for one in protocols] == [("tcm-home", 3)]
     assert (await figure_of(client, "measure=TCM-CONTACT&protocol=tcm-home&organisation=oak"))["numerator"] == 1
