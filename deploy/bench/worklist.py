@@ -25,8 +25,8 @@ FIGURES_ROUNDS = 5
 REAL_MESSAGES = 3_000
 LONGEST_COUNT_S = 300.0
 OVERVIEW = "every measure, twelve months"
-# What one page of figures asks for. The console's overview has totals and months from one question; as two they show what
-# that saves.
+# What one page of figures asks for. The console's overview has totals and months from one question; as two they show
+# what that saves.
 PAGES: Mapping[str, tuple[Mapping[str, object], ...]] = {
     OVERVIEW: ({},),
     f"{OVERVIEW}, as two questions": ({}, {"by": "month"}),

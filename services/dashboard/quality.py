@@ -25,6 +25,8 @@ class Share:
     pending_met: int
     left_out: tuple[tuple[str, int], ...]
     spread: str | None
+    expected: str | None = None
+    ratio: str | None = None
 
     @property
     def excluded(self) -> int:
@@ -67,6 +69,8 @@ def share_of(figure: Json | None, name: str = "") -> Share:
         pending_met=figure["pending_met"],
         left_out=tuple(sorted((why.replace("-", " "), count) for why, count in figure["excluded"].items())),
         spread=_spread(figure),
+        expected=_expected(told := figure.get("expected")),
+        ratio=f"{told['observed_to_expected']:.2f}" if told and told["observed_to_expected"] is not None else None,
     )
 
 
@@ -74,6 +78,21 @@ def _spread(figure: Json) -> str | None:
     if figure["median"] is None:
         return None
     return f"half within {figure['median']:g}, nine of ten within {figure['p90']:g} {figure['unit']}"
+
+
+def _expected(told: Json | None) -> str | None:
+    """Observed to expected, and what it rests on; None where the measure has no expected rates."""
+    if told is None:
+        return None
+    unknown = f"; {told['unknown']:,} without a rate are counted apart" if told["unknown"] else ""
+    ratio = told["observed_to_expected"]
+    if ratio is None:
+        return f"no expected rate{unknown}"
+    words = f"observed to expected {ratio:.2f} ({told['observed']:,} to {told['count']:,.1f})"
+    if told["incomplete"]:
+        least = told["observed_to_expected_at_least"]
+        words += f", {least:.2f} if all that {told['incomplete']:,} scores lack counted"
+    return f"{words}{unknown}"
 
 
 def chart_of(figures: Iterable[Json], months: Sequence[str], *, lower: bool, size: tuple[float, float]) -> Bars:

@@ -58,7 +58,7 @@ async def build(settings: Settings) -> Service:
     protocols = read_protocols(settings.protocols, demo=settings.demo, programmes=settings.programmes)
     closed = read_calendars(settings.calendars)
     watch = read_monitoring()
-    measures = read_measures(settings.measures, settings.protocols)
+    measures = read_measures(settings.measures, settings.protocols, settings.expected_rates)
     limits = read_thresholds(settings.signal_rules)
     scoring = read_scoring(settings.scores)
     database = await open_database(SERVICE, settings.postgres)

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
     measures: Path = Field(
         default=Path(__file__).parent / "quality" / "measures", description="Folder of the quality measures (*.yaml)."
     )
+    expected_rates: Path | None = Field(
+        default=None,
+        description="The house's own expected rates of readmission (YAML), a contract's for one; before those shipped.",
+    )
     counting_share: float = Field(
         default=0.1, gt=0, le=1, description="Part of the time that counting quality measures may take."
     )

@@ -11,7 +11,9 @@ from pydantic import Field
 
 from services.transitions.answers import place_in
 from services.transitions.quality import store
-from services.transitions.quality.figures import Figure, Side, Wanted, figures, listed, overview
+from services.transitions.quality.expected import ExpectedTable
+from services.transitions.quality.figure import Figure, Side
+from services.transitions.quality.figures import Wanted, figures, listed, overview
 from services.transitions.quality.measures import Measure, Measures
 from services.transitions.quality.outcome import Status
 from services.transitions.quality.report import measure_report
@@ -90,9 +92,10 @@ def _add_figures(router: APIRouter, database: Database, measures: Measures) -> N
 
     @router.get("/quality/measures/{measure_id}")
     async def one_measure(measure_id: str, _: Looker) -> dict[str, Any]:
-        """With its whole definition: population, exclusions, numerator."""
+        """With its whole definition: population, exclusions, numerator; and the tables of expected rates in force."""
         one = _known(measures, measure_id)
-        return {**_defined(one), "definition": one.model_dump(mode="json", exclude_none=True)}
+        told = {"definition": one.model_dump(mode="json", exclude_none=True)}
+        return {**_defined(one), **told, "expected": [_table(each) for each in measures.expected.of(measure_id)]}
 
     @router.get("/quality/figures")
     async def every_figure(asked: Annotated[FiguresAsked, Query()], caller: Looker) -> dict[str, Any]:
@@ -164,17 +167,22 @@ def _add_report(router: APIRouter, database: Database, measures: Measures) -> No
     ) -> JSONResponse:
         """A FHIR R4 MeasureReport; a subject-list names every patient, so it asks for a period of 5,000 at most."""
         one = _known(measures, measure_id)
+        expects = bool(measures.expected.of(measure_id))
         wanted = replace(asked.wanted(caller), measures=(measure_id,))
         subjects: list[dict[str, Any]] | None = None
         async with database.pool.acquire() as connection:
             at = await connection.fetchval("SELECT now()")
-            found = await figures(connection, wanted, asked.by)
+            sides = tuple(dict.fromkeys(asked.by))
+            total = next(iter(await figures(connection, wanted, ())), Figure(measure_id, {}))
+            strata = await figures(connection, wanted, sides) if sides else ()
             if asked.type == "subject-list":
                 subjects = await listed(connection, replace(wanted, limit=MOST_SUBJECTS + 1))
                 _must_be_listable(subjects)
                 shown = sorted({item["patient_id"] for item in subjects})
                 await audited_read(connection, caller, "quality patients listed", shown, request)
-        said = measure_report(one, found, (wanted.since, wanted.until), at, subjects=subjects)
+        said = measure_report(
+            one, total, (wanted.since, wanted.until), at, strata=strata, subjects=subjects, expects=expects
+        )
         return JSONResponse(said, media_type=FHIR)
 
 
@@ -194,7 +202,7 @@ def _of_today(measures: Measures, found: Iterable[Figure]) -> list[Figure]:
 
 
 def _each(measures: Measures, found: Iterable[Figure]) -> list[Mapping[str, Any]]:
-    return [_told(measures.by_id[figure.measure], figure) for figure in _of_today(measures, found)]
+    return [_told(measures, figure) for figure in _of_today(measures, found)]
 
 
 def _known(measures: Measures, measure_id: str) -> Measure:
@@ -210,12 +218,17 @@ def _must_be_listable(subjects: Sequence[object]) -> None:
         raise Problem(422, "The list would be too long", wants, slug="list-too-long")
 
 
+def _table(one: ExpectedTable) -> dict[str, Any]:
+    return one.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+
+
 def _defined(one: Measure) -> dict[str, Any]:
     names = {"id", "family", "family_title", "version", "title", "source", "counts", "better", "unit", "cannot_know"}
     return one.model_dump(mode="json", include=names)
 
 
-def _told(one: Measure, figure: Figure) -> Mapping[str, Any]:
+def _told(measures: Measures, figure: Figure) -> Mapping[str, Any]:
+    one = measures.by_id[figure.measure]
     return {
         "measure": figure.measure,
         "version": one.version,
@@ -232,6 +245,22 @@ def _told(one: Measure, figure: Figure) -> Mapping[str, Any]:
         "pending_met": figure.pending_met,
         "median": figure.median,
         "p90": figure.p90,
+        "expected": _expected(figure) if measures.expected.of(one.id) else None,
+    }
+
+
+def _expected(figure: Figure) -> Mapping[str, Any]:
+    """Of those in the denominator whose rate is known; `unknown` are the others, of whom nothing is guessed."""
+    told = figure.expectation
+    return {
+        "known": told.known,
+        "unknown": figure.denominator - told.known,
+        "observed": told.observed,
+        "count": round(told.count, 4),
+        "observed_to_expected": told.ratio,
+        "incomplete": told.incomplete,
+        "count_at_most": round(told.most, 4),
+        "observed_to_expected_at_least": told.least_ratio,
     }
 
 

@@ -1,8 +1,9 @@
 """What each measure says of a patient's stays. Pure: what is known in, outcomes out; no clock is read."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from services.transitions.disposition import base_of
 from services.transitions.evidence import Evidence
@@ -10,6 +11,7 @@ from services.transitions.quality.chores import count_levels, count_referrals, c
 from services.transitions.quality.duplicates import count_duplicates
 from services.transitions.quality.episodes import candidates
 from services.transitions.quality.exclusions import last_day_of, left_out, principal
+from services.transitions.quality.expected import Expected, IndexStay
 from services.transitions.quality.measure_parts import ByDeed, ByReadmission, ByReturn, Population, Repeated, Unmet
 from services.transitions.quality.measures import (
     DuplicateMeasure,
@@ -107,7 +109,20 @@ class Stays:
         if exclusion is not None:
             return self._told(measure, candidate, exclusion=exclusion)
         span, done = self._done(measure, candidate)
-        return self._told(measure, candidate, span=span, done=done)
+        return replace(
+            self._told(measure, candidate, span=span, done=done), **_expectation(self._expected(measure, candidate))
+        )
+
+    def _expected(self, measure: StayMeasure, candidate: Candidate) -> Expected | None:
+        stay = candidate.transition
+        told = IndexStay(
+            organisation=stay.pcp_organisation,
+            encounter_class=stay.encounter_class,
+            principal=principal(candidate.stay),
+            age=age_at(stay.patient.birth_date, _midnight(candidate.left)),
+            scores=self.history.scores.get(stay.id, ()),
+        )
+        return self.measures.expected.expects(measure.id, told)
 
     def _excluded(self, measure: StayMeasure, candidate: Candidate) -> str | None:
         population = measure.population
@@ -200,10 +215,18 @@ def _is_of_age(population: Population, candidate: Candidate) -> bool | None:
         return True
     on = date(candidate.left.year, 12, 31) if population.age_on == "end-of-year" else candidate.left
     told = candidate.transition.patient.birth_date
-    age = age_at(told, datetime(on.year, on.month, on.day))  # noqa: DTZ001  (a local date: ages have no zone)
+    age = age_at(told, _midnight(on))
     if age is None:
         return None
     return (population.min_age or 0) <= age and (population.max_age is None or age <= population.max_age)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day)  # noqa: DTZ001  (a local date: ages have no zone)
+
+
+def _expectation(found: Expected | None) -> dict[str, Any]:
+    return {"expected": found.rate, "expected_most": found.most, "expected_by": found.by} if found else {}
 
 
 def _closes_at(measure: StayMeasure, candidate: Candidate, span: Span | None) -> datetime:

@@ -1,25 +1,16 @@
 """SQL of figures: how many were counted, left out, met, by whichever side one looks at them; and who they are."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from services.transitions.quality.figure import Expectation, Figure, Side, added
 from services.transitions.quality.outcome import Status
 
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
-
-
-class Side(StrEnum):
-    """By what figures are grouped. A stay under several protocols is counted under each of them."""
-
-    FACILITY = "facility"
-    ORGANISATION = "organisation"
-    PROTOCOL = "protocol"
-    MONTH = "month"
 
 
 # Groups are told apart, not put in order: bytes are compared much sooner than words of a language.
@@ -40,9 +31,6 @@ SELECT {MEASURE}{{sides}}, o.exclusion, count(*) AS total,
     count(*) FILTER (WHERE o.exclusion IS NULL AND o.closes_at > now() AND o.met) AS pending_met
 FROM quality_outcome o {{joined}} WHERE {{where}} GROUP BY {{groups}}, o.exclusion
 """
-# In all and by month from one reading; the month is the second column, and of all of them there is none.
-EACH_MONTH_AND_ALL = "GROUPING SETS ((1), (1, 2))"
-MONTH_AT = 1
 # A year of a million outcomes is grouped and sorted in memory, not on disk.
 ROOM = "SET LOCAL work_mem = '64MB'"
 # A statement of its own: these have to be sorted, the counts above need not.
@@ -50,9 +38,15 @@ SPREADS = f"""
 SELECT {MEASURE}{{sides}}, percentile_cont(ARRAY[0.5, 0.9]) WITHIN GROUP (ORDER BY o.value) AS spread
 FROM quality_outcome o {{joined}} WHERE {{where}} AND {CLOSED} AND o.value IS NOT NULL GROUP BY {{groups}}
 """
+EXPECTED = f"""
+SELECT {MEASURE}{{sides}}, count(*) AS known, count(*) FILTER (WHERE o.met) AS observed, sum(o.expected) AS count,
+    sum(o.expected_most) AS most, count(*) FILTER (WHERE o.expected_most > o.expected) AS incomplete
+FROM quality_outcome o {{joined}} WHERE {{where}} AND {CLOSED} AND o.expected IS NOT NULL GROUP BY {{groups}}
+"""
 LISTED = """
 SELECT o.about, o.patient_id, o.transition_id, o.facility, o.organisation, o.protocols, o.counted_at, o.counted_on,
-    o.closes_at, o.exclusion, o.met, o.met_at, o.event_id, o.value, o.why, o.version, now() AS now
+    o.closes_at, o.exclusion, o.met, o.met_at, o.event_id, o.value, o.why, o.version,
+    o.expected, o.expected_by, now() AS now
 FROM quality_outcome o WHERE {where} ORDER BY o.counted_at DESC, o.about DESC LIMIT {limit}
 """
 IS: Mapping[Status, str] = {
@@ -80,31 +74,6 @@ class Wanted:
     status: Status | None = None
     before: tuple[datetime, UUID] | None = None
     limit: int = 50
-
-
-@dataclass(slots=True)
-class Figure:
-    """One measure, of one group. The denominator holds only those whose window has passed; `pending` are the others,
-    `pending_met` those of them that are met already. `population` is all of them, `left_out` by reason.
-    """
-
-    measure: str
-    group: Mapping[str, str | None]
-    left_out: dict[str, int] = field(default_factory=dict)
-    denominator: int = 0
-    numerator: int = 0
-    pending: int = 0
-    pending_met: int = 0
-    median: float | None = None
-    p90: float | None = None
-
-    @property
-    def rate(self) -> float | None:
-        return self.numerator / self.denominator if self.denominator else None
-
-    @property
-    def population(self) -> int:
-        return self.denominator + self.pending + sum(self.left_out.values())
 
 
 NONE = "none"
@@ -163,23 +132,31 @@ async def figures(connection: "Connection", wanted: Wanted, sides: Sequence[Side
         await connection.execute(ROOM)
         counted = await connection.fetch(FIGURES.format(**places), *given)
         spread = await connection.fetch(SPREADS.format(**places), *given)
-    return _figures(counted, spread, sides)
+        expected = await connection.fetch(EXPECTED.format(**places), *given)
+    return _figures(counted, spread, expected, sides)
 
 
 async def overview(connection: "Connection", wanted: Wanted) -> tuple[list[Figure], list[Figure]]:
-    """Every measure in all, and by month without spreads: what a page of all measures shows, read once for both."""
+    """Every measure in all, and by month without spreads: what a page of all measures shows, counted once for both."""
     places, given = _places(wanted, (Side.MONTH,))
     in_all, _ = _places(wanted, ())
     async with connection.transaction():
         await connection.execute(ROOM)
-        counted = await connection.fetch(FIGURES.format(**places | {"groups": EACH_MONTH_AND_ALL}), *given)
+        counted = await connection.fetch(FIGURES.format(**places), *given)
         spread = await connection.fetch(SPREADS.format(**in_all), *given)
-    months = [row for row in counted if row[MONTH_AT] is not None]
-    totals = [row for row in counted if row[MONTH_AT] is None]
-    return _figures(totals, spread, ()), _figures(months, (), (Side.MONTH,))
+        expected = await connection.fetch(EXPECTED.format(**places), *given)
+    months = _figures(counted, (), expected, (Side.MONTH,))
+    totals: dict[str, Figure] = {}
+    for one in months:
+        totals[one.measure] = added(one.measure, [totals.get(one.measure, Figure(one.measure, {})), one])
+    for row in spread:
+        totals[row["measure"]].median, totals[row["measure"]].p90 = row["spread"]
+    return list(totals.values()), months
 
 
-def _figures(counted: Iterable[Any], spread: Iterable[Any], sides: Sequence[Side]) -> list[Figure]:
+def _figures(
+    counted: Iterable[Any], spread: Iterable[Any], expected: Iterable[Any], sides: Sequence[Side]
+) -> list[Figure]:
     found: dict[tuple[str | None, ...], Figure] = {}
     for row in counted:
         key = _group_of(row, sides)
@@ -188,6 +165,9 @@ def _figures(counted: Iterable[Any], spread: Iterable[Any], sides: Sequence[Side
     for row in spread:
         if figure := found.get(_group_of(row, sides)):
             figure.median, figure.p90 = row["spread"]
+    for row in expected:
+        if figure := found.get(_group_of(row, sides)):
+            figure.expectation = Expectation(*list(row.values())[len(sides) + 1 :])
     return [found[key] for key in sorted(found, key=lambda key: tuple((part is None, part or "") for part in key))]
 
 

@@ -16,7 +16,8 @@ Classes = frozenset[EncounterClass]
 Day = Annotated[int, Field(ge=0, le=400)]
 
 
-def _codes(said: tuple[str, ...]) -> tuple[str, ...]:
+def plain_codes(said: tuple[str, ...]) -> tuple[str, ...]:
+    """As diagnoses are compared: no dot, capitals."""
     return tuple(code.replace(".", "").upper() for code in said)
 
 
@@ -115,7 +116,7 @@ class PrincipalDiagnosis(Part):
     when: Literal["diagnosis"]
     principal: tuple[str, ...]
     reason: str
-    _prefixes = field_validator("principal")(_codes)
+    _prefixes = field_validator("principal")(plain_codes)
 
 
 class Unmet(Part):
@@ -199,7 +200,7 @@ class ByReturn(Window):
     classes: Classes
     planned: tuple[str, ...] = ()
     names_others: frozenset[str] = frozenset()
-    _prefixes = field_validator("planned")(_codes)
+    _prefixes = field_validator("planned")(plain_codes)
 
 
 class ByReadmission(Part):

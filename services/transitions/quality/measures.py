@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from services.transitions.evidence_details import SAID_OF_VISITS, TAKEN_BACK_BY
 from services.transitions.protocols import WrongProtocolError, read_conditions
+from services.transitions.quality.expected import ExpectedRates, must_name_measures, read_expected
 from services.transitions.quality.measure_parts import (
     ByDeed,
     DeedRule,
@@ -152,11 +153,12 @@ class Measures:
     by_id: Mapping[str, Measure]
     sets: Mapping[str, tuple[str, ...]]
     providers: ProviderSets
+    expected: ExpectedRates
 
     @cached_property
     def edition(self) -> str:
         """Names what is counted and how: another one means that everybody must be counted anew."""
-        parts: tuple[Part, ...] = (*self.by_id.values(), self.providers)
+        parts: tuple[Part, ...] = (*self.by_id.values(), self.providers, *self.expected.tables)
         said = [json.dumps(one.model_dump(), sort_keys=True, default=_in_order) for one in parts]
         return hashlib.sha256("\n".join([*sorted(said), str(sorted(self.sets.items()))]).encode()).hexdigest()[:16]
 
@@ -193,8 +195,10 @@ class Measures:
         return tuple(code for name in names for code in self.sets[name])
 
 
-def read_measures(folder: Path = SHIPPED, protocols: Path = PROTOCOLS) -> Measures:
-    """Every measure in the folder. Raises WrongProtocolError naming file and field."""
+def read_measures(folder: Path = SHIPPED, protocols: Path = PROTOCOLS, expected: Path | None = None) -> Measures:
+    """Every measure in the folder; `expected` are the house's own expected rates. Raises WrongProtocolError naming file
+    and field.
+    """
     found: dict[str, Measure] = {}
     for path in sorted(folder.glob("*.yaml")):
         for one in _read(path.name, path.read_text(encoding="utf-8")):
@@ -203,7 +207,8 @@ def read_measures(folder: Path = SHIPPED, protocols: Path = PROTOCOLS) -> Measur
                     f"{path.name}: the measure {one.id} stands there twice, or in another file too"
                 )
             found[one.id] = one
-    measures = Measures(found, read_conditions(protocols), read_providers())
+    measures = Measures(found, read_conditions(protocols), read_providers(), read_expected(expected))
+    must_name_measures(measures.expected, {one.id: one for one in measures.stays})
     for one in measures.stays:
         _names_what_there_is(one, measures)
     for one in measures.stays:

@@ -1,5 +1,6 @@
 """What one measure says of one stay, referral, task or level, and what is known of a patient to say it by. Pure."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -14,7 +15,7 @@ from services.transitions.readmission import Stayed
 from services.transitions.referrals.referral import Referral
 from shared.calendar import local_date
 from shared.events.people import EncounterClass
-from shared.events.transitions import Task, Transition
+from shared.events.transitions import RiskScore, Task, Transition
 
 
 class Status(StrEnum):
@@ -30,6 +31,8 @@ class Status(StrEnum):
 class Outcome:
     """`counted_at` is what it is counted by (discharge, request, due time); `counted_on` its local day. Before
     `closes_at` it may still change by what is done in time. `value` is in the measure's unit. `why` holds no names.
+    `expected` is the share of such stays that it is expected of (`expected_most` if all that its score lacks counted),
+    by the table `expected_by`.
     """
 
     measure: str
@@ -49,6 +52,9 @@ class Outcome:
     event_id: UUID | None = None
     value: float | None = None
     why: str = ""
+    expected: float | None = None
+    expected_most: float | None = None
+    expected_by: str | None = None
 
     @classmethod
     def of_referral(
@@ -105,6 +111,8 @@ class History:
     deeds: tuple[Evidence, ...] = ()
     referrals: tuple[Referral, ...] = ()
     tasks: tuple[Owed, ...] = ()
+    scores: Mapping[UUID, tuple[RiskScore, ...]] = field(default_factory=dict)
+    """Of transitions, as they stand."""
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,20 @@
 """A measure's figures as a FHIR R4 MeasureReport, summary or subject-list. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID, uuid5
 
-from services.transitions.quality.figures import Figure, Side
+from services.transitions.quality.figure import Figure, Side
 from services.transitions.quality.measures import Measure
 from services.transitions.quality.outcome import Status
 
 POPULATIONS = "http://terminology.hl7.org/CodeSystem/measure-population"
 IMPROVEMENT = "http://terminology.hl7.org/CodeSystem/measure-improvement-notation"
 MEASURES = "urn:handoff:measure"
+GROUPS = "urn:handoff:measure-group"
+EXPECTED_COUNT = "urn:handoff:expected-count"
 SIDES = "urn:handoff:measure-stratifier"
 REPORTS = UUID("0f6f0c86-58a1-4c41-9d0a-6f9b6d3a7c55")
 """Namespace of reports: the same question at the same time has the same id."""
@@ -28,21 +31,23 @@ initial population alone: their window has not passed.
 
 def measure_report(
     measure: Measure,
-    figures: Sequence[Figure],
+    total: Figure,
     period: tuple[date, date],
     at: datetime,
     *,
+    strata: Sequence[Figure] = (),
     subjects: Iterable[Mapping[str, Any]] | None = None,
+    expects: bool = False,
 ) -> dict[str, Any]:
     """`period` ends before its second day. Figures that are grouped become strata of one stratifier, beside the total.
-    With `subjects` (those behind the figures, all of them) it is a subject-list.
+    With `subjects` (those behind the figures, all of them) it is a subject-list. With `expects` a second group holds
+    those whose expected rate is known; its score is observed to expected.
     """
     lists = _subject_lists(subjects) if subjects is not None else {}
-    total = added(measure.id, figures)
-    group = {"code": {"text": measure.title}, **_counted(total, lists)}
-    if strata := [_stratum(figure) for figure in figures if figure.group]:
-        sides = [{"text": side} for side in figures[0].group]
-        group["stratifier"] = [{"code": sides, "stratum": strata}]
+    groups = [{"code": {"text": measure.title}, **_counted(total, lists), **_stratified(strata, _counted)}]
+    if expects:
+        code = {"coding": [{"system": GROUPS, "code": "observed-to-expected"}], "text": "Observed to expected"}
+        groups.append({"code": code, **_compared(total), **_stratified(strata, _compared)})
     said: dict[str, Any] = {
         "resourceType": "MeasureReport",
         "id": str(uuid5(REPORTS, f"{measure.id} {period} {at.isoformat()} {sorted(lists)}")),
@@ -53,25 +58,28 @@ def measure_report(
         "reporter": {"display": "Handoff"},
         "period": {"start": period[0].isoformat(), "end": (period[1] - timedelta(days=1)).isoformat()},
         "improvementNotation": {"coding": [{"system": IMPROVEMENT, "code": _notation(measure)}]},
-        "group": [group],
+        "group": groups,
     }
     return said | ({"contained": [lists[code] for code in IN_POPULATION]} if lists else {})
 
 
-def added(measure_id: str, figures: Iterable[Figure]) -> Figure:
-    """All groups together; spreads cannot be added up."""
-    total = Figure(measure_id, {})
-    for figure in figures:
-        total.denominator += figure.denominator
-        total.numerator += figure.numerator
-        total.pending += figure.pending
-        total.pending_met += figure.pending_met
-        for reason, count in figure.left_out.items():
-            total.left_out[reason] = total.left_out.get(reason, 0) + count
-    return total
+def _stratified(figures: Sequence[Figure], told: Callable[[Figure], dict[str, Any]]) -> dict[str, Any]:
+    if not figures:
+        return {}
+    sides = [{"text": side} for side in figures[0].group]
+    return {"stratifier": [{"code": sides, "stratum": [{**_stratum(one), **told(one)} for one in figures]}]}
 
 
-def _counted(figure: Figure, lists: Mapping[str, Any]) -> dict[str, Any]:
+def _compared(figure: Figure) -> dict[str, Any]:
+    """Those whose rate is known: the denominator; those of them who were observed: the numerator."""
+    told = figure.expectation
+    counts = {"initial-population": figure.denominator, "denominator": told.known, "numerator": told.observed}
+    score = {"measureScore": {"value": round(told.ratio, 6), "unit": "1"}} if told.ratio is not None else {}
+    said = [{"url": EXPECTED_COUNT, "valueDecimal": round(told.count, 4)}]
+    return {"extension": said, "population": [_population(code, count, {}) for code, count in counts.items()], **score}
+
+
+def _counted(figure: Figure, lists: Mapping[str, Any] = MappingProxyType({})) -> dict[str, Any]:
     excluded = sum(figure.left_out.values())
     counts = {
         "initial-population": figure.population,
@@ -97,8 +105,7 @@ def _stratum(figure: Figure) -> dict[str, Any]:
         }
         for side, value in figure.group.items()
     ]
-    named = {"value": sides[0]["value"]} if len(sides) == 1 else {"component": sides}
-    return {**named, **_counted(figure, {})}
+    return {"value": sides[0]["value"]} if len(sides) == 1 else {"component": sides}
 
 
 def _subject_lists(subjects: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

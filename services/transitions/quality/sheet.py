@@ -5,14 +5,14 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from services.transitions.quality.figures import Figure, Side
+from services.transitions.quality.figure import Figure, Side
 from services.transitions.quality.measures import Measures
 
 # What a spreadsheet would take for a formula is told as text (OWASP, CSV injection).
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 PATIENT_COLUMNS = (
     *("status", "patient_id", "transition_id", "about", "facility", "organisation", "protocols", "counted_on"),
-    *("closes_at", "exclusion", "met", "met_at", "event_id", "value", "why", "version"),
+    *("closes_at", "exclusion", "met", "met_at", "event_id", "value", "why", "version", "expected", "expected_by"),
 )
 
 
@@ -20,6 +20,7 @@ def figures_sheet(measures: Measures, figures: Iterable[Figure], sides: Sequence
     """One line a figure; exclusions are in one column by reason."""
     head = ["measure", "version", "title", *(side.value for side in sides), "population", "excluded", "denominator"]
     head += ["numerator", "rate", "better", "pending", "pending_met", "median", "p90", "unit", "excluded_by_reason"]
+    head += ["expected_known", "expected_unknown", "observed", "expected", "observed_to_expected", "expected_at_most"]
     return _written(head, (_line(measures, figure, sides) for figure in figures))
 
 
@@ -30,7 +31,18 @@ def _line(measures: Measures, figure: Figure, sides: Sequence[Side]) -> list[Any
     groups = [figure.group[side.value] for side in sides]
     counts = [figure.population, sum(figure.left_out.values()), figure.denominator, figure.numerator, rate]
     spread = [figure.pending, figure.pending_met, figure.median, figure.p90]
-    return [figure.measure, one.version, one.title, *groups, *counts, one.better, *spread, one.unit, reasons]
+    told = [*counts, one.better, *spread, one.unit, reasons, *_expected(measures, figure)]
+    return [figure.measure, one.version, one.title, *groups, *told]
+
+
+def _expected(measures: Measures, figure: Figure) -> list[Any]:
+    """Nothing where no table is of the measure."""
+    if not measures.expected.of(figure.measure):
+        return [None] * 6
+    told = figure.expectation
+    ratio = f"{told.ratio:.4f}" if told.ratio is not None else None
+    unknown = figure.denominator - told.known
+    return [told.known, unknown, told.observed, f"{told.count:.4f}", ratio, f"{told.most:.4f}"]
 
 
 def patients_sheet(items: Iterable[dict[str, Any]]) -> str:

@@ -14,7 +14,8 @@ from services.transitions.quality.outcome import History, Outcome, Owed, Told
 from services.transitions.readmission import Stayed
 from services.transitions.referrals import store as referrals
 from services.transitions.referrals.referral import Referral
-from shared.events.transitions import Task, Transition
+from services.transitions.risk.store import weighed_in
+from shared.events.transitions import RiskScore, Task, Transition
 
 if TYPE_CHECKING:
     from shared.postgres.transaction import Connection
@@ -39,7 +40,7 @@ INSERT INTO quality_uncounted (patient_id)
 SELECT patient_id FROM transition UNION SELECT patient_id FROM referral UNION SELECT patient_id FROM quality_outcome
 """
 STAYS = """
-SELECT patient_id, standing, readmission_indicator, body::text AS body FROM transition
+SELECT patient_id, standing, readmission_indicator, body::text AS body, risk FROM transition
 WHERE patient_id = ANY ($1) AND standing <> 'void'
 """
 DEEDS = """
@@ -56,7 +57,7 @@ WHERE patient_id = ANY ($1) AND fired_at IS NOT NULL AND level < $2 ORDER BY tas
 """
 COLUMNS = (
     "measure, about, version, patient_id, transition_id, facility, organisation, counted_at, counted_on, closes_at, "
-    "exclusion, met, met_at, event_id, value, why"
+    "exclusion, met, met_at, event_id, value, why, expected, expected_most, expected_by"
 )
 # What closed so long ago stands as it was counted: the evidence that it was counted by may be forgotten by now
 # (docs/retention.md: after six years). Five years are this house's own choice.
@@ -70,13 +71,14 @@ INSERT INTO quality_outcome ({COLUMNS}, protocols)
 SELECT {COLUMNS}, CASE protocols WHEN '' THEN '{{}}' ELSE string_to_array(protocols, ',') END
 FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::timestamptz[],
     $9::date[], $10::timestamptz[], $11::text[], $12::bool[], $13::timestamptz[], $14::uuid[], $15::float[],
-    $16::text[], $17::text[]) AS u ({COLUMNS}, protocols)
+    $16::text[], $17::float[], $18::float[], $19::text[], $20::text[]) AS u ({COLUMNS}, protocols)
 ON CONFLICT (measure, about) DO UPDATE SET
     version = excluded.version, patient_id = excluded.patient_id, transition_id = excluded.transition_id,
     facility = excluded.facility, organisation = excluded.organisation, protocols = excluded.protocols,
     counted_at = excluded.counted_at, counted_on = excluded.counted_on, closes_at = excluded.closes_at,
     exclusion = excluded.exclusion, met = excluded.met, met_at = excluded.met_at, event_id = excluded.event_id,
-    value = excluded.value, why = excluded.why
+    value = excluded.value, why = excluded.why, expected = excluded.expected, expected_most = excluded.expected_most,
+    expected_by = excluded.expected_by
 WHERE (quality_outcome.*) IS DISTINCT FROM (excluded.*) AND quality_outcome.{YOUNG}
 """
 # Two records became one: what stands as it was counted is the survivor's too.
@@ -122,7 +124,7 @@ async def note_edition(connection: "Connection", edition: str) -> bool:
 
 
 async def histories(connection: "Connection", patients: Sequence[str]) -> list[History]:
-    stays, deeds = await _stays(connection, patients), await _deeds(connection, patients)
+    (stays, scores), deeds = await _stays(connection, patients), await _deeds(connection, patients)
     owed, asked = await _owed(connection, patients), await _referrals(connection, patients)
     return [
         History(
@@ -131,18 +133,24 @@ async def histories(connection: "Connection", patients: Sequence[str]) -> list[H
             deeds=tuple(sorted(standing(deeds.get(who, ())), key=lambda deed: deed.order)),
             referrals=tuple(asked.get(who, ())),
             tasks=tuple(owed.get(who, ())),
+            scores={stay.transition.id: scores[stay.transition.id] for stay in stays.get(who, ())},
         )
         for who in patients
     ]
 
 
-async def _stays(connection: "Connection", patients: Sequence[str]) -> Mapping[str, list[Stayed]]:
+async def _stays(
+    connection: "Connection", patients: Sequence[str]
+) -> tuple[Mapping[str, list[Stayed]], Mapping[UUID, tuple[RiskScore, ...]]]:
+    """By patient; and the scores of each."""
     found: dict[str, list[Stayed]] = defaultdict(list)
+    scores: dict[UUID, tuple[RiskScore, ...]] = {}
     for row in await connection.fetch(STAYS, patients):
         told = Transition.model_validate_json(row["body"])
         is_over = row["standing"] == Standing.DISCHARGED
         found[row["patient_id"]].append(Stayed(told, is_over, row["readmission_indicator"]))
-    return found
+        scores[told.id] = weighed_in(row["risk"]).scores
+    return found, scores
 
 
 async def _deeds(connection: "Connection", patients: Sequence[str]) -> Mapping[str, list[Evidence]]:
@@ -186,7 +194,7 @@ def _row(one: Outcome) -> tuple[Any, ...]:
     return (
         *(one.measure, one.about, one.version, one.patient_id, one.transition_id, one.facility, one.organisation),
         *(one.counted_at, one.counted_on, one.closes_at, one.exclusion, one.met, one.met_at, one.event_id, one.value),
-        *(one.why, ",".join(one.protocols)),
+        *(one.why, one.expected, one.expected_most, one.expected_by, ",".join(one.protocols)),
     )
 
 

@@ -172,6 +172,38 @@ async def test_what_changes_is_counted_anew_and_what_is_taken_back_is_gone(house
     assert await counter(house).count_all() == 0
 
 
+async def test_what_was_expected_follows_the_score_that_is_kept(house: House, client: Client) -> None:
+    await go_home(house, "p1", "2026-03-02 10:00-06:00", "2026-03-06 15:00-06:00")
+    against = StayTold(patient="p2")
+    against.state["patient"] = born("p2")
+    await house.hear(against.admit("2026-03-02 10:00-06:00"), against.discharge("2026-03-06 15:00-06:00", "07"))
+    await counter(house).count_all()
+    before = (await figure_of(client, "measure=PCR"))["expected"]
+    assert (before["known"], before["unknown"], before["incomplete"]) == (1, 1, 1)
+    assert (before["count"], before["count_at_most"]) == (0.058, 0.119)
+    # A late result changes the score alone: the patient is counted anew all the same.
+    changed = "UPDATE transition SET risk = jsonb_set(risk, '{scores,1,points}', '7') WHERE patient_id = 'p1'"
+    await house.database.pool.execute(changed)
+    await counter(house).count_all()
+    assert (await figure_of(client, "measure=PCR"))["expected"]["count"] == pytest.approx(0.228)
+    back = StayTold(patient="p1")
+    back.state["patient"] = born("p1")
+    await house.hear(back.admit("2026-04-05 09:00-05:00"))
+    await counter(house).count_all()
+    whole = await get(client, "/quality/overview?since=2026-01&until=2026-12")
+    [told] = [one["expected"] for one in whole["items"] if one["measure"] == "PCR"]
+    assert (told["observed"], told["unknown"]) == (1, 1)
+    by_facility = await figure_of(client, "measure=PCR&by=facility")
+    assert by_facility["expected"] == told
+    assert [one["expected"] for one in whole["items"] if one["measure"] == "TRC-3"] == [None]
+    listed = await get(client, "/quality/measures/PCR/patients?since=2026-01&until=2026-12")
+    by = {one["patient_id"]: (one["expected"], one["expected_by"]) for one in listed["items"]}
+    assert by["p2"] == (None, None)
+    assert by["p1"][1] == "hospital-2016-classes 2026.1"
+    measure = await get(client, "/quality/measures/PCR")
+    assert [one["name"] for one in measure["expected"]] == ["hospital-2016-classes"]
+
+
 async def test_a_merge_counts_both_stays_under_the_survivor(house: House) -> None:
     await go_home(house, "p1", "2026-03-02 10:00-06:00", "2026-03-06 15:00-06:00")
     other = StayTold(patient="p2")

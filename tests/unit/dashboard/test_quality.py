@@ -46,6 +46,20 @@ def test_a_share_in_words() -> None:
     assert share_of(None).words == "none"
 
 
+def test_what_was_expected_in_words() -> None:
+    told = {
+        "known": 8, "unknown": 2, "observed": 2, "count": 1.6, "observed_to_expected": 1.25, "incomplete": 3,
+        "count_at_most": 4.0, "observed_to_expected_at_least": 0.5,
+    }  # fmt: skip
+    share = share_of(figure(expected=told))
+    words = "observed to expected 1.25 (2 to 1.6), 0.50 if all that 3 scores lack counted"
+    assert (share.expected, share.ratio) == (f"{words}; 2 without a rate are counted apart", "1.25")
+    assert share_of(figure(expected=told | {"incomplete": 0, "unknown": 0})).expected == words.split(",", 1)[0]
+    nobody = share_of(figure(expected=told | {"observed_to_expected": None}))
+    assert (nobody.expected, nobody.ratio) == ("no expected rate; 2 without a rate are counted apart", None)
+    assert share_of(figure()).expected is None
+
+
 def test_what_should_not_be_is_shown_as_such_where_lower_is_better() -> None:
     months = ("2026-02", "2026-03")
     higher = chart_of([figure()], months, lower=False, size=(100.0, 40.0))

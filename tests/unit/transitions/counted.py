@@ -9,6 +9,8 @@ from uuid import UUID, uuid4
 
 from typing_extensions import override
 
+from services.transitions.announcement import Cause
+from services.transitions.cases import Cases
 from services.transitions.escalation import LAPSE, Timer
 from services.transitions.evidence import Evidence, evidence_in, standing
 from services.transitions.followed import Standing
@@ -91,6 +93,8 @@ class Book(Told):
             self.ward.hear(stays.updated(told, when))
         elif found := re.fullmatch(r"notice of (admission|discharge) delivered(?: to (.*))?", words):
             self._notice(when, found[1], found[2] or "pcp")
+        elif words.startswith("known of the stay: "):
+            self._score(when, words.partition(": ")[2])
         elif self._visit(when, words):
             return
         elif found := re.fullmatch(r"medications reconciled by (.*)", words):
@@ -104,6 +108,16 @@ class Book(Told):
         self.stay.state["patient"] = patient
         self.stays_told.append(self.stay)
         self.ward.hear(self.stay.admit(when))
+
+    def _score(self, when: str, told: str) -> None:
+        """`sodium 133, procedure no`: what a score asks for, as people add it to the stay."""
+        words = dict(part.split() for part in told.split(", "))
+        values = {name: {"yes": True, "no": False}.get(value, value) for name, value in words.items()}
+        case = self.ward.cases["p1"]
+        of_stay = {case.followed[self.stay.id].transition.id: values}
+        cases = Cases(self.ward.library, self.ward.cases)
+        cases.put(replace(case, behind=replace(case.behind, said=of_stay)), Cause(id="person", at=at(when)))
+        self.ward.cases["p1"] = cases.of("p1")
 
     def _visit(self, when: str, words: str) -> bool:
         """Whether the words tell of a visit that says what it was for, or with whom."""
@@ -156,6 +170,7 @@ class Book(Told):
             deeds=tuple(sorted(standing(self.ward.deeds), key=lambda deed: deed.order)),
             referrals=(begin(UUID(int=7), "p1", self.referral),) if self.referral else (),
             tasks=tuple(owed),
+            scores={f.transition.id: f.weighed.scores for f in followed},
         )
 
     def _levels(self, task_id: UUID) -> tuple[LevelTold, ...]:
@@ -198,12 +213,19 @@ class Book(Told):
         measure, _, said = claim.partition(" ")
         first, _, rest = said.partition(" ")
         of, said = (first, rest) if first in PLACES or (rest and first in self._codes()) else ("first", said)
-        found = self.standing_at(when, measure, of)
+        found = _expectations(self.outcome(measure, of)) if "rate" in said else self.standing_at(when, measure, of)
         assert said in found, f"{when}: {claim}; it is {', '.join(sorted(found))}"
 
     def _codes(self) -> set[str]:
         case = self.ward.cases.get("p1")
         return {o.task.code for f in case.followed.values() for o in f.tasks} if case else set()
+
+
+def _expectations(outcome: Outcome | None) -> set[str]:
+    if outcome is None or outcome.expected is None or outcome.expected_most is None:
+        return {"without a rate"}
+    least, most = f"{100 * outcome.expected:.1f}", f"{100 * outcome.expected_most:.1f}"
+    return {f"rate {least} %" if least == most else f"rate {least} to {most} %"}
 
 
 def days_after(text: str, days: int) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.transitions.protocols import WrongProtocolError
-from services.transitions.quality.figures import Figure
+from services.transitions.quality.figure import Figure
 from services.transitions.quality.measures import SHIPPED, read_measures
 from services.transitions.quality.report import measure_report
 from services.transitions.quality.sheet import patients_sheet
@@ -48,15 +48,15 @@ def test_another_number_is_another_edition(tmp_path: Path) -> None:
 def test_a_sheet_is_no_formula_and_an_empty_report_has_no_score() -> None:
     item = dict.fromkeys(
         ("status", "patient_id", "transition_id", "about", "facility", "counted_on", "closes_at", "exclusion", "met",
-         "met_at", "event_id", "value", "why", "version")
+         "met_at", "event_id", "value", "why", "version", "expected", "expected_by")
     )  # fmt: skip
     sheet = patients_sheet([{**item, "organisation": '=HYPERLINK("http://x")', "protocols": ["tcm-home", "copd"]}])
     assert "\"'=HYPERLINK" in sheet
     assert "tcm-home copd" in sheet
     days = (at("2026-01-01 00:00").date(), at("2027-01-01 00:00").date())
-    report = measure_report(MEASURES.by_id["PCR"], [], days, at("2026-12-01 00:00"))
+    report = measure_report(MEASURES.by_id["PCR"], Figure("PCR", {}), days, at("2026-12-01 00:00"))
     assert report["period"] == {"start": "2026-01-01", "end": "2026-12-31"}
     assert "measureScore" not in report["group"][0]
     pending = Figure("PCR", {}, pending=2, left_out={"died": 1})
-    counts = measure_report(MEASURES.by_id["PCR"], [pending], days, at("2026-12-01 00:00"))["group"][0]["population"]
+    counts = measure_report(MEASURES.by_id["PCR"], pending, days, at("2026-12-01 00:00"))["group"][0]["population"]
     assert [one["count"] for one in counts] == [3, 1, 1, 0]
