@@ -58,7 +58,8 @@ def _show(report: dict[str, Any]) -> None:
     if report["advice"]:
         listing(report["advice"], ["about", "count", "what", "put"], as_json=False, empty="")
     console.print("\n[bold]The feed as it could stand in the feeds file[/]")
-    console.print(report["configuration"], highlight=False, markup=False)
+    # Never wrapped: it is copied.
+    console.print(report["configuration"], highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()

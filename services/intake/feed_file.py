@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from typing_extensions import override
 
 from services.intake.feeds import Feeds
-from shared.bounded_yaml import read_yaml
+from shared.bounded_yaml import RepeatedKeyError, read_yaml
 
 _BARE_RULE = "Value error, "
 
@@ -59,7 +59,10 @@ def parse_feeds(text: str) -> Feeds:
 def _yaml_problem(error: yaml.YAMLError) -> FileProblem:
     mark = getattr(error, "problem_mark", None)
     where = f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-    return FileProblem(None, where, f"is no YAML: {getattr(error, 'problem', None) or 'can not be read'}")
+    reason = str(getattr(error, "problem", None) or error)
+    if isinstance(error, RepeatedKeyError):
+        return FileProblem(None, where, f"{reason}: put what is under it under the first")
+    return FileProblem(None, where, f"is no YAML: {reason}")
 
 
 def _problem(document: Any, error: Any) -> FileProblem:

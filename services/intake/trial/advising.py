@@ -6,6 +6,7 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import override
 
 from services.intake.feeds import ANY, Feed, Sender
 from services.intake.message import Reason
@@ -130,7 +131,7 @@ def _on_times(trial: Trial) -> Iterator[Advice]:
     zone = trial.feed.facility.time_zone
     if bare and zone == "UTC":
         what = "Times have no offset, and the feed's zone is UTC. Ask in which zone the hospital's clock runs."
-        yield Advice(about="MSH-7", count=bare, what=what, put="facility: { time_zone: America/Chicago }")
+        yield Advice(about="MSH-7", count=bare, what=what, put=_line("facility", {"time_zone": ASK}))
     for offset, count in trial.offsets.most_common():
         if offset != "none" and not _could_be(trial, offset):
             what = f"Times have the offset {offset}, which {zone} never has: is it the right zone?"
@@ -158,6 +159,12 @@ def _on_code(field: str, code: str, count: int) -> Advice:
     return Advice(about=field, count=count, what=what, put=_line(table, {code: value}))
 
 
+class _Indented(yaml.SafeDumper):
+    @override
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, indentless=False)
+
+
 def _line(key: str, value: Any) -> str:
     return str(yaml.safe_dump({key: value}, default_flow_style=None, width=1000, sort_keys=False)).strip()
 
@@ -177,7 +184,8 @@ def configuration_of(trial: Trial) -> str:
         guess = _GUESSES.get(table, {}).get(code.upper(), ASK)
         if table and code != NOT_A_CODE:
             said.setdefault(table, {})[code] = {"code": code, "time_zone": ASK} if table == "facilities" else guess
-    text = str(yaml.safe_dump({"feeds": [said]}, default_flow_style=None, width=110, sort_keys=False))
+    # Indented as the lists of the feeds file are: what is under `feeds:` can be appended to it as it is.
+    text = str(yaml.dump({"feeds": [said]}, Dumper=_Indented, default_flow_style=None, width=110, sort_keys=False))
     return f"# Every {ASK} waits for the hospital's answer.\n{text}" if ASK in text else text
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from services.intake.batches import split
-from services.intake.feed_file import parse_feeds
+from services.intake.feed_file import BrokenFeedsError, parse_feeds
 from services.intake.feeds import Feed, read_feeds
 from services.intake.message import Reason
 from services.intake.trial.advising import REASONS
@@ -74,6 +74,11 @@ def test_unknown_codes_come_with_what_to_put_into_the_file() -> None:
 def test_the_proposed_file_can_be_taken_once_every_question_is_answered() -> None:
     found = report(adt("A01", patient_class="INP"), feed=BARE)
     [feed] = parse_feeds(found.configuration).feeds
+    standing = "feeds:\n  - name: other\n    facility: { code: OTHER, time_zone: UTC }\n"
+    appended = standing + found.configuration.partition("feeds:\n")[2]
+    assert [one.name for one in parse_feeds(appended).feeds] == ["other", feed.name]
+    with pytest.raises(BrokenFeedsError, match="line 4, column 1: the key feeds stands here again"):
+        parse_feeds(standing + found.configuration)
     assert (feed.classes, feed.senders[0].facility) == ({"INP": "I"}, "GENHOSP")
     again = report(adt("A01", patient_class="INP"), feed=feed)
     assert (again.unknown, again.score.coded) == ((), 100)
