@@ -1,5 +1,6 @@
 """Files of many messages: HL7 batches (FHS, BHS), bare messages one after another, MLLP frames, JSON lines."""
 
+import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,9 +8,12 @@ from itertools import pairwise
 
 _START = re.compile(rb"(?:^|(?<=[\r\n\x0b]))(?=MSH[^A-Za-z0-9\s])")
 _ENVELOPE = re.compile(rb"[\r\n](?:FHS|BHS|BTS|FTS)[^A-Za-z0-9\s][^\r\n]*|[\r\n](?:BTS|FTS)(?=[\r\n]|$)")
+_HEADER = re.compile(rb"\s*(?:FHS|BHS)[^A-Za-z0-9\s]")
 _TRAILER = re.compile(rb"(?:^|[\r\n])BTS[^A-Za-z0-9\s](\d{1,9})")
 _MOST_ANNOUNCED = 2**31 - 1
 _BOM = b"\xef\xbb\xbf"
+# What Windows calls Unicode: no charset of HL7 v2, but one in which days of messages are exported.
+_WIDE_BOMS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _MARKS = b"\r\n\x0b\x1c\x1a \t"
 
 
@@ -38,7 +42,8 @@ class MessageTooLongError(Exception):
 
 class Splitter:
     """Takes a file in pieces of any size, and hands each message out as soon as its end is known: no more of the file
-    is held than the message that is under way. A single JSON document is one message.
+    is held than the message that is under way. A single JSON document is one message. UTF-16 that begins with its mark
+    is handed out as UTF-8.
 
     `longest`: bytes of a message beyond which `feed` raises MessageTooLongError; None takes any.
     """
@@ -46,12 +51,16 @@ class Splitter:
     def __init__(self, longest: int | None = None) -> None:
         self._longest = longest
         self.announced: int | None = None
+        self.is_batch = False
+        """Whether it begins as a batch: one of no messages is no mistake."""
+        self._head: bytes | None = b""
+        self._wide: codecs.IncrementalDecoder | None = None
         self._rest = b""
         self._feed: Callable[[], list[bytes]] = self._begin
 
     def feed(self, piece: bytes) -> list[bytes]:
         """The messages that are complete now."""
-        self._rest += piece
+        self._rest += self._as_utf8(piece)
         found = self._feed()
         if self._longest and len(self._rest) > self._longest:
             raise MessageTooLongError
@@ -59,13 +68,24 @@ class Splitter:
 
     def end(self) -> list[bytes]:
         """The file is over: what is left."""
-        content, self._rest = self._rest, b""
+        content, self._rest = self._rest + self._as_utf8(b"", is_last=True), b""
         content = content.removeprefix(_BOM)
         if self._feed == self._lines:
             return [content.strip()] if content.strip() else []
         if _is_json(content):
             return list(_json_lines(content.strip()))
+        self.is_batch |= _HEADER.match(content) is not None
         return self._cut(content, [match.start() for match in _START.finditer(content)])
+
+    def _as_utf8(self, piece: bytes, *, is_last: bool = False) -> bytes:
+        if self._head is not None:
+            self._head += piece
+            if len(self._head) < len(codecs.BOM_UTF16) and not is_last:
+                return b""
+            piece, self._head = self._head, None
+            if piece.startswith(_WIDE_BOMS):
+                self._wide = codecs.getincrementaldecoder("utf-16")("replace")
+        return self._wide.decode(piece, is_last).encode(errors="replace") if self._wide else piece
 
     def _begin(self) -> list[bytes]:
         """Which kind of file it is, once its first bytes say so."""
@@ -73,6 +93,7 @@ class Splitter:
         if _BOM.startswith(self._rest) or not content.strip():
             return []
         if not _is_json(content):
+            self.is_batch = _HEADER.match(content) is not None
             self._rest, self._feed = content, self._messages
             return self._messages()
         first, end, _ = content.strip().partition(b"\n")

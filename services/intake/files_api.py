@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from services.intake import file_store
 from services.intake.batches import MessageTooLongError
 from services.intake.feeds import FeedDirectory
-from services.intake.incoming_files import LONGEST_MESSAGE, EmptyFileError, IncomingFiles
+from services.intake.incoming_files import LONGEST_MESSAGE, EmptyFileError, IncomingFiles, NoMessageError
 from services.intake.offering import feed_for, feeds_of
 from shared.http import Caller, Problem, Role, allow, is_form, upload_of
 from shared.postgres import Database
@@ -41,6 +41,13 @@ def files_router(database: Database, feeds: FeedDirectory, files: IncomingFiles)
                 kept = await files.keep(name, "upload", content, feed)
             except EmptyFileError:
                 raise Problem(422, "The file is empty", slug="empty-body") from None
+            except NoMessageError:
+                raise Problem(
+                    422,
+                    "There is no message in this file",
+                    "None begins with MSH, and it is no JSON.",
+                    slug="no-message",
+                ) from None
             except MessageTooLongError:
                 raise Problem(
                     413, "A message in it is too long", slug="message-too-long", limit_bytes=LONGEST_MESSAGE

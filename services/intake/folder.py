@@ -1,8 +1,11 @@
-"""The watched folder: a file that lies still is kept, then moved to `taken`; its report is written to `reports`."""
+"""The watched folder: a file that lies still is kept, then moved to `taken`; its report is written to `reports`.
+
+What lies in a folder below it that is named as a feed is of that feed: JSON names no sender.
+"""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from uuid import UUID
 
@@ -11,7 +14,7 @@ import orjson
 
 from services.intake import file_store
 from services.intake.batches import MessageTooLongError
-from services.intake.incoming_files import LONGEST_MESSAGE, PART_BYTES, IncomingFiles
+from services.intake.incoming_files import LONGEST_MESSAGE, PART_BYTES, IncomingFiles, NoMessageError
 from services.intake.settings import FilesSettings
 from shared.metrics import WORK_ALIVE
 from shared.postgres import Database
@@ -65,22 +68,33 @@ class WatchedFolder:
     def _list(self) -> dict[Path, Stamp]:
         return {
             file: (stat.st_size, stat.st_mtime_ns)
-            for file in sorted(self._folder.iterdir())
+            for folder in self._folders() for file in sorted(folder.iterdir())
             if file.is_file() and not file.is_symlink() and not file.name.startswith(".")
             and file.suffix not in UNFINISHED and (stat := file.stat()).st_size
         }  # fmt: skip
 
+    def _folders(self) -> Iterator[Path]:
+        yield self._folder
+        for name in self._files.feed_names:
+            below = self._folder / name
+            if name not in {TAKEN, REFUSED, REPORTS} and below.is_dir() and not below.is_symlink():
+                yield below
+
     async def _take(self, file: Path, stamp: Stamp) -> None:
         """Kept first, moved after: whoever finds it here once more finds its messages known."""
         if stamp[0] > self._settings.max_bytes:
-            await self._refuse(file, self._settings.max_bytes)
+            await self._refuse(file, f"larger than {self._settings.max_bytes} bytes")
             return
         file_id = self._kept.get((file, stamp))
         if file_id is None:
             try:
-                kept = await self._files.keep(file.name, "folder", _content_of(file))
+                feed = file.parent.name if file.parent != self._folder else None
+                kept = await self._files.keep(file.name, "folder", _content_of(file), feed)
             except MessageTooLongError:
-                await self._refuse(file, LONGEST_MESSAGE)
+                await self._refuse(file, f"a message in it is longer than {LONGEST_MESSAGE} bytes")
+                return
+            except NoMessageError:
+                await self._refuse(file, "there is no message in it")
                 return
             file_id = self._kept[file, stamp] = kept.id
         name = shortened(file.name)
@@ -88,9 +102,11 @@ class WatchedFolder:
         del self._kept[file, stamp]
         self._reading[file_id] = name
 
-    async def _refuse(self, file: Path, limit: int) -> None:
+    async def _refuse(self, file: Path, why: str) -> None:
+        report = orjson.dumps({"name": file.name, "refused": why}, option=orjson.OPT_INDENT_2)
+        await asyncio.to_thread((self._folder / REPORTS / f"{shortened(file.name)}.json").write_bytes, report)
         await asyncio.to_thread(file.rename, self._folder / REFUSED / file.name)
-        log.warning("file too large", limit=limit)
+        log.warning("file refused", reason=why)
 
     async def _report(self, file_id: UUID) -> None:
         async with self._database.pool.acquire() as connection:

@@ -40,6 +40,10 @@ class EmptyFileError(Exception):
     """There is nothing in it."""
 
 
+class NoMessageError(Exception):
+    """There is something in it, but neither a message, nor a batch of none."""
+
+
 class Kept(NamedTuple):
     """A file that is durable; its size in bytes."""
 
@@ -57,10 +61,15 @@ class IncomingFiles:
         self._seal = seal
         self._wake = asyncio.Event()
 
+    @property
+    def feed_names(self) -> list[str]:
+        """Of the feeds in force."""
+        return [feed.name for feed in self._feeds.feeds]
+
     async def keep(self, name: str, source: str, content: AsyncIterable[bytes], feed: str | None = None) -> Kept:
         """Keeps the content as it comes, a part at a time; answers once the whole is durable.
 
-        Raises EmptyFileError, or MessageTooLongError: nothing is kept then.
+        Raises EmptyFileError, NoMessageError or MessageTooLongError: nothing is kept then.
         """
         file_id = uuid7()
         async with self._database.pool.acquire() as connection:
@@ -88,6 +97,8 @@ class IncomingFiles:
         messages += len(splitter.end())
         if not size:
             raise EmptyFileError
+        if not messages and not splitter.is_batch:
+            raise NoMessageError
         async with self._database.pool.acquire() as connection:
             await file_store.arrived(connection, file_id, size, messages, splitter.announced)
         return size
@@ -181,6 +192,7 @@ def _problem(number: int, arrival: Arrival, verdict: Verdict) -> dict[str, Any]:
     return {
         "number": number,
         "message_id": str(arrival.id),
+        "control_id": arrival.control_id,
         "trigger": arrival.trigger[:40],
         "outcome": verdict.outcome,
         "reason": verdict.reason,

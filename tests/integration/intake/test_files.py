@@ -74,8 +74,8 @@ async def test_a_batch_is_read_with_a_report(client: Client, intake: Intake, fil
         report = await done(client, kept.headers["location"])
     assert (report["messages"], report["announced"], report["done"]) == (4, 5, 4)
     assert report["outcomes"] == {"accepted": 2, "rejected": 1, "duplicate": 1}
-    assert [(one["number"], one["reason"], one["location"]) for one in report["problems"]] == [
-        (2, "missing-patient", "PID^1")
+    assert [(one["number"], one["control_id"], one["reason"], one["location"]) for one in report["problems"]] == [
+        (2, "N1", "missing-patient", "PID^1")
     ]
     assert await intake.event_types() == ["encounter.admitted", "encounter.discharged"]
     assert await intake.rows("SELECT 1 FROM incoming_file WHERE sealed IS NOT NULL") == []
@@ -156,6 +156,9 @@ async def test_a_file_of_one_feed_brings_nothing_of_another(
 
 async def test_bad_uploads_are_problems(client: Client) -> None:
     assert (await client.ask("POST", "/files", Role.INTEGRATION, data=b"")).status == 422
+    refused = await client.ask("POST", "/files", Role.INTEGRATION, data=b"a,b,c\n1,2,3\n")
+    assert (refused.status, refused.body["type"]) == (422, "urn:handoff:problem:no-message")
+    assert (await client.ask("GET", "/files", Role.INTEGRATION)).body["items"] == []
     assert (await client.ask("POST", "/files?feed=nowhere", Role.INTEGRATION, data=b"{}")).status == 404
     assert (await client.ask("POST", "/files", Role.OPS, data=DAY)).status == 403
     assert (await client.ask("GET", "/files/0192d5a0-0000-7000-8000-00000000beef", Role.OPS)).status == 404
@@ -184,15 +187,37 @@ async def test_a_watched_folder_is_emptied_and_reports(intake: Intake, files: In
     (tmp_path / "day.hl7").write_bytes(DAY)
     (tmp_path / "half.hl7.part").write_bytes(DAY)
     (tmp_path / "huge.hl7").write_bytes(DAY + b"x" * 8192)
+    (tmp_path / "table.csv").write_bytes(b"a,b,c\n")
+    (tmp_path / "empty.hl7").write_bytes(b"FHS|^~\\&|X\rFTS|0\r")
 
     async def reported() -> bool:
-        return len(list((tmp_path / "reports").glob("*.json"))) == 1
+        return len(list((tmp_path / "reports").glob("*.json"))) == 4
 
     async with running(watched.run, files.run):
         await until(reported)
     [report] = (tmp_path / "reports").glob("*-day.hl7.json")
     assert orjson.loads(report.read_bytes())["outcomes"] == {"accepted": 2, "rejected": 1, "duplicate": 1}
     assert files_in(tmp_path) == ["half.hl7.part"]
-    assert files_in(tmp_path / "refused") == ["huge.hl7"]
-    assert len(files_in(tmp_path / "taken")) == 1
+    assert sorted(files_in(tmp_path / "refused")) == ["huge.hl7", "table.csv"]
+    assert "no message" in orjson.loads((tmp_path / "reports" / "table.csv.json").read_bytes())["refused"]
+    assert len(files_in(tmp_path / "taken")) == 2
     assert await intake.event_types() == ["encounter.admitted", "encounter.discharged"]
+
+
+async def test_a_folder_named_as_a_feed_takes_what_names_no_sender(
+    intake: Intake, files: IncomingFiles, tmp_path: Path
+) -> None:
+    watched = WatchedFolder(FilesSettings(folder=tmp_path, look_every_s=0.05), tmp_path, files, intake.database)
+    for name in ("general-hospital", "nowhere"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "stays.ndjson").write_bytes(admission())
+
+    async def reported() -> bool:
+        return len(list((tmp_path / "reports").glob("*.json"))) == 1
+
+    async with running(watched.run, files.run):
+        await until(reported)
+    [report] = (tmp_path / "reports").glob("*.json")
+    assert orjson.loads(report.read_bytes())["outcomes"] == {"accepted": 1}
+    assert [files_in(tmp_path / name) for name in ("general-hospital", "nowhere")] == [[], ["stays.ndjson"]]
+    assert await intake.event_types() == ["encounter.admitted"]

@@ -39,6 +39,7 @@ def test_messages_are_found(content: bytes, count: int) -> None:
         b'\xef\xbb\xbf{"a": 1}\r\n\n{"b": 2}\n{"c": 3}',
         b'{\n "a": 1\n}\n',
         b'[{"a": 1},\n{"b": 2}]',
+        ("\ufeff" + ONE.decode() + "\n" + TWO.decode()).encode("utf-16-le"),
         b"",
         b"\xef\xbb",
     ],
@@ -49,6 +50,23 @@ def test_a_file_in_pieces_is_split_like_the_whole(content: bytes, size: int) -> 
     found += splitter.end()
     whole = split(content)
     assert (tuple(found), splitter.announced) == (whole.messages, whole.announced)
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+def test_what_windows_calls_unicode_is_handed_out_as_utf_8(codec: str) -> None:
+    name = ONE.decode().replace("Testa", "M\u00fcller")
+    assert split(("\ufeff" + name + TWO.decode()).encode(codec)).messages == (name.encode(), TWO)
+    assert split("\ufeffcut".encode(codec)[:-1]).messages == ()
+
+
+@pytest.mark.parametrize("size", [1, 2, 1000])
+@pytest.mark.parametrize(
+    ("content", "is_batch"), [(b"FHS|^~\\&|X\rFTS|0\r", True), (b"\r\nBHS|\rBTS\r", True), (b"FHSX a table\n", False)]
+)
+def test_a_batch_of_no_messages_is_one(content: bytes, is_batch: bool, size: int) -> None:  # noqa: FBT001
+    splitter = Splitter()
+    found = [one for at in range(0, len(content), size) for one in splitter.feed(content[at : at + size])]
+    assert (found + splitter.end(), splitter.is_batch) == ([], is_batch)
 
 
 def test_no_more_is_held_than_the_message_under_way() -> None:
