@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
+from fastapi.responses import JSONResponse
 
 from services.intake.feeds import FeedDirectory
 from services.intake.fhir.outcome import MEDIA_TYPE, FhirRoute, answer
@@ -22,10 +23,10 @@ def fhir_router(feeds: FeedDirectory, reception: Reception) -> APIRouter:
     router = APIRouter(prefix="/fhir/{feed}", tags=["fhir"], route_class=FhirRoute)
 
     @router.get("/metadata")
-    async def metadata(feed: FeedName, caller: Sender) -> dict[str, Any]:
+    async def metadata(feed: FeedName, caller: Sender) -> Response:
         """The CapabilityStatement of this base."""
         feed_for(feeds, feed, caller)
-        return _capabilities()
+        return JSONResponse(_capabilities(), media_type=MEDIA_TYPE)
 
     @router.post("/$process-message")
     async def process_message(feed: FeedName, request: Request, caller: Sender) -> Response:

@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from services.intake.fhir.codes import CODE_SYSTEMS
-from services.intake.fhir.graph import Found, Issue, UnreadableError, read_resource
+from services.intake.fhir.graph import Found, Graph, Issue, UnreadableError, read_resource
 from services.intake.fhir.resources import BusinessIdentifier, Concept, DateTime, Element, Reference, Resource
 from services.intake.fhir.telling import Telling, Told, known_only
 from services.intake.message import Rank
@@ -66,9 +66,9 @@ class Appointment(Resource):
     based_on: tuple[Reference, ...] = Field(default=(), alias="basedOn")
     participant: tuple[AppointmentParticipant, ...] = Field(min_length=1)
 
-    def actor(self, kind: str) -> Reference | None:
+    def actor(self, kind: str, graph: Graph) -> Reference | None:
         found = (one.actor for one in self.participant if one.actor)
-        return next((actor for actor in found if f"{kind}/" in (actor.reference or "")), None)
+        return next((actor for actor in found if graph.kind_of(actor) == kind), None)
 
 
 class Quantity(Element):
@@ -142,14 +142,14 @@ def read_appointment(found: Found, telling: Telling) -> Told:
     starts = telling.instant("Appointment.start", sent.start)
     ends = telling.instant("Appointment.end", sent.end)
     ordered = telling.referred(next(iter(sent.based_on), None), "ORDER")
-    place = sent.actor("Location") or sent.actor("HealthcareService")
+    place = sent.actor("Location", telling.graph) or sent.actor("HealthcareService", telling.graph)
     said = {
         "status": status,
         "starts_at": starts.isoformat() if starts else None,
         "ends_at": ends.isoformat() if ends else None,
         "service": sent.service_type[0].words if sent.service_type else None,
         "note": sent.reason_code[0].words if sent.reason_code else None,
-        "actor": telling.provider(sent.actor("Practitioner"))[0],
+        "actor": telling.provider(sent.actor("Practitioner", telling.graph))[0],
         "organisation": place.display if place else None,
         "order": ordered.model_dump() if ordered else None,
         "specialty": sent.specialty[0].first.code or sent.specialty[0].words if sent.specialty else None,
@@ -161,7 +161,7 @@ def read_appointment(found: Found, telling: Telling) -> Told:
         occurred=telling.written,
         said=known_only(said),
     )
-    return Told(sent.actor("Patient"), None, (statement,))
+    return Told(sent.actor("Patient", telling.graph), None, (statement,))
 
 
 def read_observation(found: Found, telling: Telling) -> Told:

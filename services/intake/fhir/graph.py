@@ -64,6 +64,12 @@ class Graph:
         said = (reference.reference if reference else None) or ""
         return self._by_url.get(said) or self._by_id.get("/".join(said.split("/")[-2:]) if "/" in said else said)
 
+    def kind_of(self, reference: Reference) -> str | None:
+        """What kind of resource is referred to: as sent along, as said, or as its address says."""
+        found = self.find(reference)
+        parts = (reference.reference or "").split("/_history/")[0].split("/")
+        return found.type if found else reference.type or (parts[-2] if len(parts) > 1 else None)
+
     def get(self, reference: Reference | None, model: type[R]) -> R | None:
         """The resource that is referred to, if it was sent along and is of that type."""
         found = self.find(reference)

@@ -86,6 +86,7 @@ def read_fhir(
         request = _request(raw, wanted, resource_id)
         arrival.heading = _heading(request.event or request.focus.type, request.control_id)
         arrival.verdict = _apply(arrival, request, feed, feeds)
+        issues = tuple(_doubted(name, request.focus) for name in arrival.doubts)
     except UnreadableError as error:
         issues = error.issues
         first = issues[0]
@@ -94,6 +95,14 @@ def read_fhir(
     except Exception:  # noqa: BLE001  (an error of ours in reading must cost neither the bytes nor the sender)
         arrival.verdict = _FAILED
     return FhirArrival(arrival, issues)
+
+
+def _doubted(name: str, focus: Found) -> Issue:
+    """A time that was left out, told with the answer."""
+    place = name.replace(focus.type, focus.path, 1) if name.startswith(f"{focus.type}.") else name
+    if name == "sent":
+        place = "Bundle.timestamp" if focus.path.startswith("Bundle") else "meta.lastUpdated"
+    return Issue("warning", "value", place, "no date of the calendar, or too far ahead: taken as not said")
 
 
 def _heading(event: str, control_id: str) -> Heading:

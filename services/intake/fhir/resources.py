@@ -49,6 +49,7 @@ class BusinessIdentifier(Element):
 
 class Reference(Element):
     reference: str | None = None
+    type: str | None = None
     identifier: BusinessIdentifier | None = None
     display: str | None = None
 

@@ -180,6 +180,19 @@ def test_a_time_ahead_of_its_arrival_is_a_doubt() -> None:
     assert (found.doubts, found.order.recorded[:10]) == (("sent",), "2026-03-10")
 
 
+def test_what_was_left_out_is_told_by_its_place() -> None:
+    wrong = {"start": "2026-03-02T09:15:00-06:00", "end": "2026-99-06"}
+    alone = read(encounter("finished", period=wrong, meta={"lastUpdated": "2026-04-01T00:00:00Z"}))
+    assert [(one.severity, one.expression) for one in alone.issues] == [
+        ("warning", "Encounter.period.end"),
+        ("warning", "meta.lastUpdated"),
+    ]
+    told = read(
+        message("notification-discharge", encounter("finished", period=wrong), patient(), sent="2026-03-06T15:05:00Z")
+    )
+    assert [one.expression for one in told.issues] == ["Bundle.entry[1].resource.period.end"]
+
+
 @pytest.mark.parametrize(
     ("text", "instant"),
     [

@@ -39,6 +39,36 @@ def test_an_appointments_status(status: str, means: str) -> None:
     assert (said.identifier.authority, said.identifier.value) == ("general-hospital FHIR", "a1")
 
 
+@pytest.mark.parametrize("reference", [{"reference": "#p"}, {"reference": "Patient/p1", "type": "Patient"}])
+def test_whose_an_appointment_is_may_be_said_in_any_way(reference: dict[str, Any]) -> None:
+    others = [{"actor": {"reference": "Practitioner/Patient"}}, {"actor": {"display": "somebody"}}, {}]
+    found = message_of(appointment(participant=[*others, {"actor": reference}], contained=[{**patient(), "id": "p"}]))
+    assert "p1" in [one.value for one in found.identifiers] or "MRN001" in [one.value for one in found.identifiers]
+
+
+def test_an_appointment_in_a_message_refers_by_uuid() -> None:
+    doctor = {"resourceType": "Practitioner", "id": "d", "name": [{"family": "Quincy"}]}
+    urls = {
+        "Patient": "urn:uuid:0192d5a0-0000-4000-8000-000000000001",
+        "Practitioner": "urn:uuid:0192d5a0-0000-4000-8000-000000000002",
+    }
+    body = orjson.loads(
+        message(
+            "notification-x",
+            appointment(participant=[{"actor": {"reference": url}} for url in urls.values()]),
+            patient(),
+            doctor,
+            sent="2026-03-06T15:05:00Z",
+        )
+    )
+    for entry in body["entry"]:
+        if url := urls.get(entry["resource"]["resourceType"]):
+            entry["fullUrl"] = url
+    found = message_of(body)
+    assert "MRN001" in [one.value for one in found.identifiers]
+    assert found.statements[0].said["actor"] == "Quincy"
+
+
 def test_an_observation_says_value_and_unit() -> None:
     said = statement_of(weight())
     assert said.occurred == datetime(2026, 3, 8, 12, tzinfo=UTC)
