@@ -10,7 +10,7 @@ from functools import singledispatchmethod
 from typing import Any
 from uuid import UUID
 
-from services.dashboard.summaries import summary_of
+from services.dashboard.summaries import UNMAPPED, is_unmapped, summary_of
 from shared.events import AnyEvent, Fact
 from shared.events.encounters import EncounterFact, PatientFact, PatientMerged
 from shared.events.envelope import FLAGS
@@ -291,4 +291,6 @@ def disposition_words(disposition: Disposition | None) -> str | None:
     """Where the patient went: the FHIR code, with the NUBC code that the hospital bills by."""
     if disposition is None:
         return None
+    if is_unmapped(disposition):
+        return UNMAPPED
     return f"{disposition.fhir} ({disposition.nubc})" if disposition.nubc else disposition.fhir

@@ -20,7 +20,7 @@ from shared.events.encounters import (
 from shared.events.followups import AppointmentFact, ContactFact, MedicationReconciled
 from shared.events.notifications import NotificationFact
 from shared.events.operations import FeedCounted, SignalFact
-from shared.events.people import Location
+from shared.events.people import Disposition, Location
 from shared.events.plans import PlanFact
 from shared.events.referrals import ReferralFact
 from shared.events.transitions import (
@@ -42,6 +42,22 @@ CLASSES = {
     "SS": "short stay",
     "OTHER": "other",
 }
+
+# The codes of FHIR's discharge-disposition.
+DESTINATIONS = {
+    "home": "to home",
+    "alt-home": "to home with care",
+    "other-hcf": "to another hospital",
+    "hosp": "to hospice",
+    "long": "to long-term care",
+    "aadvice": "left against advice",
+    "exp": "died",
+    "psy": "to a psychiatric hospital",
+    "rehab": "to rehabilitation",
+    "snf": "to a skilled nursing facility",
+    "oth": "to elsewhere",
+}
+UNMAPPED = "a place that no map knows (unmapped disposition code)"
 
 
 def title_of(event_type: str) -> str:
@@ -96,8 +112,19 @@ def _(fact: EncounterFact) -> str:
 def _movement(stay: Encounter) -> str:
     here, before = place(stay.location), place(stay.prior_location)
     if stay.discharged_at is not None:
-        return f"to {stay.disposition.fhir}" if stay.disposition else "discharged"
+        return went_to(stay.disposition) if stay.disposition else "discharged"
     return f"{before} → {here}" if before and here and before != here else here
+
+
+def is_unmapped(disposition: Disposition) -> bool:
+    return disposition.nubc is None and disposition.fhir == "oth"
+
+
+def went_to(disposition: Disposition) -> str:
+    """Where a discharge led. The feed's own word is left out: free text may stand in its place."""
+    if is_unmapped(disposition):
+        return f"to {UNMAPPED}"
+    return DESTINATIONS.get(disposition.fhir, f"to {disposition.fhir}")
 
 
 @_words.register

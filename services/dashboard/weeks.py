@@ -10,15 +10,15 @@ BASES = {
     "hour-of-week": "learned from {weeks} weeks of this hour",
     "hour-of-day": "from this hour of such days",
     "rhythm": "from the feed's configured rhythm",
-    "nothing": "not known yet",
 }
+"""By what it rests on; `nothing` is no figure to show, only a first guess to judge by."""
 
 
 @dataclass(frozen=True, slots=True)
 class WeekChart:
     """Paths in a box of `width` by `height`: a bar for each counted hour, a step line of what is usual. `top` is the
-    value at the upper edge. `known`: hours of the week of which at least one was seen, of `hours`. `missed`: messages
-    that would usually have come since the last one.
+    value at the upper edge. `now_in_words`: what is usual at this hour. `known`: hours of the week of which at least
+    one was seen, of `hours`. `missed`: messages that would usually have come since the last one.
     """
 
     width: float
@@ -27,8 +27,7 @@ class WeekChart:
     usual: str
     top: int
     zone: str
-    usual_now: float
-    basis: str
+    now_in_words: str
     known: int
     hours: int
     counted: int
@@ -42,10 +41,10 @@ def week_charts(items: Iterable[Mapping[str, Any]]) -> dict[str, WeekChart]:
 
 
 def week_chart(item: Mapping[str, Any]) -> WeekChart:
-    counts, usual = item["counts"], item["usual"]
+    known = sum(seen > 0 for seen in item["weeks"])
+    counts, usual = item["counts"], item["usual"] if known or item["usual_now"]["basis"] in BASES else []
     told = [count for count in counts if count is not None]
     top = max([*told, *usual], default=0)
-    now = item["usual_now"]
     return WeekChart(
         width=WIDTH,
         height=HEIGHT,
@@ -53,14 +52,19 @@ def week_chart(item: Mapping[str, Any]) -> WeekChart:
         usual=steps_path(usual, top),
         top=round(top),
         zone=item["time_zone"],
-        usual_now=now["hourly"],
-        basis=BASES[now["basis"]].format(weeks=now["weeks"]),
-        known=sum(seen > 0 for seen in item["weeks"]),
-        hours=len(usual),
+        now_in_words=_in_words(item["usual_now"]),
+        known=known,
+        hours=len(item["usual"]),
         counted=sum(told),
         missed=item["missed"],
         counted_by=item["counted_by"],
     )
+
+
+def _in_words(now: Mapping[str, Any]) -> str:
+    if now["basis"] not in BASES:
+        return "what is usual at this hour is not known yet"
+    return f"usual at this hour: {now['hourly']:.0f}, {BASES[now['basis']].format(weeks=now['weeks'])}"
 
 
 def bars_path(counts: Sequence[int | None], top: float) -> str:

@@ -79,7 +79,9 @@ async def look(
         asked = await _post(request, "/replays", {name: value for name, value in told.items() if value})
     except Problem as problem:
         return back_to(request, "/messages", "bad", refusal(problem))
-    return back_to(request, f"/replays/{asked['id']}", "good", f"Looking at {asked['total']} messages.")
+    return back_to(
+        request, f"/replays/{asked['id']}", "good", f"Looking at {asked['total']} message{'s' * (asked['total'] != 1)}."
+    )
 
 
 @router.get("/replays")

@@ -77,12 +77,13 @@ def test_a_week_is_drawn_on_one_scale_with_what_is_usual() -> None:
     assert (chart.top, chart.known, chart.hours, chart.counted) == (40, 1, 2, 30)
     assert chart.bars == "M0,64v-48h192v48z"
     assert chart.usual == "M0,0V0H240V48H480"
-    assert chart.basis == "learned from 5 weeks of this hour"
+    assert chart.now_in_words == "usual at this hour: 58, learned from 5 weeks of this hour"
 
 
 def test_a_week_of_nothing_draws_nothing() -> None:
     chart = week_chart(week([None, 0], [0.0, 0.0], usual_now={"hourly": 7.0, "weeks": 0, "basis": "nothing"}))
-    assert (chart.bars, chart.usual, chart.top, chart.basis) == ("", "", 0, "not known yet")
+    assert (chart.bars, chart.usual, chart.top) == ("", "", 0)
+    assert chart.now_in_words == "what is usual at this hour is not known yet"
 
 
 def test_a_feed_is_not_quiet_at_an_hour_at_which_nothing_usually_comes() -> None:

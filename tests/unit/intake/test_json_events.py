@@ -86,3 +86,9 @@ def test_a_field_that_nobody_knows_is_not_repeated() -> None:
     arrival, _ = read(event() | {"Zebulon Testa": 1})
     assert arrival.verdict is not None
     assert arrival.verdict.location == "(unknown)"
+
+
+def test_the_event_of_the_page_is_one() -> None:
+    page = Path("docs/connecting-a-feed.md").read_text(encoding="utf-8")
+    arrival, errors = read(page.partition("```json\n")[2].partition("```")[0].encode())
+    assert (errors, arrival.verdict, arrival.trigger) == ([], None, "JSON^discharge")
