@@ -17,9 +17,10 @@ from deploy.bench.log import intakes_tables, month_before_today
 from deploy.bench.log_questions import Question, Questions
 from deploy.bench.log_rows import fill_narrow
 from services.intake import counting, log_store, move_store, searching
+from services.intake.triggers import MOVES
 
 if TYPE_CHECKING:
-    import asyncpg
+    from services.intake.store import Connection
 
 # A page of fifty messages, found one by one by index in a log of thirty days: a few pages for each day and each row.
 ASKED_PAGES = 5_000
@@ -45,9 +46,9 @@ async def look(ground: Ground, report: Report, *, rows: int) -> None:
         await fill_narrow(tables, begun, rows)
         filled = time.monotonic() - began
         for kind, ask in Questions(rows, begun).listed().items():
-            ways[kind] = max([await _way(tables, *_statement(ask())) for _ in range(EACH)])
-        for kind, (sql, arguments) in _own().items():
-            ways[kind] = await _way(tables, sql, arguments)
+            ways[kind] = max([await way(tables, *statement(ask())) for _ in range(EACH)])
+        for kind, (sql, arguments) in own_questions().items():
+            ways[kind] = await way(tables, sql, arguments)
     most = max(ways, key=lambda kind: ways[kind].pages)
     report.tell(
         Figure(f"message log of {rows:,} metadata rows: most pages of a question", ways[most].pages, "pages",
@@ -56,7 +57,7 @@ async def look(ground: Ground, report: Report, *, rows: int) -> None:
     report.notes.append(_table(ways))
 
 
-def _statement(question: Question) -> tuple[str, Sequence[object]]:
+def statement(question: Question) -> tuple[str, Sequence[object]]:
     """As `log_store.messages` asks it."""
     filters = {name: _typed(name, value) for name, value in question.items()}
     if "patient" in filters:
@@ -71,20 +72,20 @@ def _typed(name: str, value: object) -> Any:
     return UUID(str(value)) if name == "visit" else value
 
 
-def _own() -> Mapping[str, tuple[str, Sequence[object]]]:
+def own_questions() -> dict[str, tuple[str, Sequence[object]]]:
     """What intake asks by itself, every few seconds or when the console shows its feeds."""
     feeds = [f"hospital-{number}" for number in range(7)] + ["clinic"]
     return {
         "held, counted by reason and feed": (log_store.HELD_COUNTS, ()),
         "held, counted by feed": (counting.HELD, ()),
-        "held for a visit, set free by a merge": (move_store.SET_FREE, (100,)),
+        "held for a visit, set free by a merge": (move_store.SET_FREE, (100, sorted(MOVES))),
         "feeds of 24 hours, counted": (log_store.FEEDS, ()),
         "feeds heard of in 24 hours": (counting.SEEN, (datetime.now(UTC) - timedelta(minutes=1),)),
         "last received of each feed": (counting.LAST_RECEIVED, (feeds,)),
     }
 
 
-async def _way(tables: "asyncpg.Connection[asyncpg.Record]", sql: str, arguments: Sequence[object]) -> Way:
+async def way(tables: "Connection", sql: str, arguments: Sequence[object]) -> Way:
     said = await tables.fetchval(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {sql}", *arguments, timeout=600)
     [told] = orjson.loads(said) if isinstance(said, str) else said
     plan = told["Plan"]
