@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 
-from services.dashboard.cards import STAGE
-from services.dashboard.keyset import read_place, written
+from services.dashboard.cards import STAGE, place_of
+from services.dashboard.keyset import read_place, read_rank
 from services.dashboard.lineage import node_json, tree
 from services.dashboard.pages.page import CARE, OPS, PIPELINE, console_of
 from services.dashboard.sight import check_reach, sight_of
@@ -64,24 +64,24 @@ async def board_items(
     after: Choice = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> dict[str, Any]:
-    """Transitions of one stage by what is due next, without names. `next` is the place to go on from."""
+    """Transitions of one stage, without names: what escalated furthest, then what is due next, then who is at higher
+    risk. `next` is the place to go on from.
+    """
     if stage not in STAGE:
         raise Problem(422, "There is no such stage", slug="unknown-stage", field="stage", wants=list(STAGE))
     sight = sight_of(caller)
     wanted = board.Filter(
         facilities=sight.facilities, organisation=sight.organisation, facility=facility, role=role, overdue=overdue
     )
-    place = read_place(after)
     async with console_of(request).database.pool.acquire() as connection:
         if stage == "closed":
-            rows = await board.ended(connection, wanted, place, limit + 1)
+            rows = await board.ended(connection, wanted, read_place(after), limit + 1)
         else:
-            rows = await board.active(connection, wanted, stage, place, limit + 1)
-    column = "status_at" if stage == "closed" else "rank_at"
+            rows = await board.active(connection, wanted, stage, read_rank(after), limit + 1)
     last = rows[limit - 1] if len(rows) > limit else None
     shown = ("id", "encounter_id", "patient_id", "facility", "status", "status_at", "discharged_at", "next_due_at",
              "next_task", "next_role", "open_tasks", "done_tasks", "escalation_level", "risk", "version")  # fmt: skip
     return {
         "items": [{name: row[name] for name in shown} for row in rows[:limit]],
-        "next": written((last[column], last["id"])) if last is not None else None,
+        "next": place_of(last) if last is not None else None,
     }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.dashboard.clocks import Clock, Urgency, ago, clock_of, local
-from services.dashboard.keyset import written
+from services.dashboard.keyset import written, written_rank
 from services.dashboard.risk import Chip, chip_of
 from services.dashboard.row import Row
 from services.dashboard.sight import Who
@@ -91,10 +91,16 @@ def _since(row: Row, now: datetime) -> str:
             return f"{STATUS_WORDS[status].lower()} {ago(row['status_at'], now)}"
 
 
+UNSCORED = 2
+"""The place of who has no score, between high risk (1) and low (3)."""
+
+
 def place_of(row: Row) -> str:
     """Where the next page of this card's column begins."""
-    at = row["status_at"] if row["status"] in {"closed", "revoked"} else row["rank_at"]
-    return written((at, row["id"]))
+    if row["status"] in {"closed", "revoked"}:
+        return written((row["status_at"], row["id"]))
+    priority = UNSCORED if row["risk_priority"] is None else row["risk_priority"]
+    return written_rank((row["escalation_level"], row["rank_at"], priority, row["id"]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

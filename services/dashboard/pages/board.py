@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.dashboard.cards import STAGE, STAGES, Stage, card_of, place_of
-from services.dashboard.keyset import read_place
+from services.dashboard.keyset import read_place, read_rank
 from services.dashboard.pages.page import CARE, OPS, console_of, render, shown_to
 from services.dashboard.sight import Who, sight_of
 from services.dashboard.store import Connection, board
@@ -97,10 +97,9 @@ def _shown(
 
 
 async def _column(connection: Connection, wanted: Filter, stage: Stage, after: str | None, limit: int) -> list[Record]:
-    place = read_place(after)
     if stage.key == "closed":
-        return await board.ended(connection, wanted, place, limit)
-    return await board.active(connection, wanted, stage.key, place, limit)
+        return await board.ended(connection, wanted, read_place(after), limit)
+    return await board.active(connection, wanted, stage.key, read_rank(after), limit)
 
 
 def _more(request: Request, stage: Stage, rows: list[Record], limit: int) -> str | None:

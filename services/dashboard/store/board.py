@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from services.dashboard.keyset import Rank
 from services.dashboard.store import Connection
 
 Record = asyncpg.Record
@@ -48,10 +49,12 @@ UNION ALL
 SELECT t.status, count(*), 0 FROM board_transition t
 WHERE {WANTED} AND t.status IN ('closed', 'revoked') AND t.status_at > now() - interval '7 days' GROUP BY t.status
 """
+# What escalated furthest, then what is due first, then who is at higher risk (2 is the place of those without a score).
+RANK = "-t.escalation_level, t.rank_at, coalesce(t.risk_priority, 2), t.id"
 ACTIVE = f"""
 SELECT {CARD} WHERE {WANTED} AND t.status = $8
-  AND ($9::timestamptz IS NULL OR (t.rank_at, t.id) > ($9, $10::uuid))
-ORDER BY t.rank_at, t.id LIMIT $11
+  AND ($9::int IS NULL OR ({RANK}) > (-$9, $10::timestamptz, $11::int, $12::uuid))
+ORDER BY {RANK} LIMIT $13
 """
 ENDED = f"""
 SELECT {CARD} WHERE {WANTED} AND t.status IN ('closed', 'revoked')
@@ -134,12 +137,9 @@ async def counts(connection: Connection, wanted: Filter) -> dict[str, Record]:
     return {row["status"]: row for row in await connection.fetch(COUNTS, *_wanted(wanted))}
 
 
-async def active(
-    connection: Connection, wanted: Filter, status: str, after: tuple[datetime, UUID] | None, limit: int
-) -> list[Record]:
-    """Cards of one status, what is due first on top, after the given place."""
-    at, last = after or (None, None)
-    return await connection.fetch(ACTIVE, *_wanted(wanted), status, at, last, limit)
+async def active(connection: Connection, wanted: Filter, status: str, after: Rank | None, limit: int) -> list[Record]:
+    """Cards of one status, after the given place: those that escalated furthest, then what is due first, then risk."""
+    return await connection.fetch(ACTIVE, *_wanted(wanted), status, *(after or [None] * 4), limit)
 
 
 async def ended(

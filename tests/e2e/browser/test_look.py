@@ -5,11 +5,14 @@
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.async_api import Page
+import pytest_asyncio
+from playwright.async_api import Browser, Page
 
 from tests.e2e.browser.conftest import Visitor, Ward
+from tests.e2e.browser.test_asking import ask
 
 pytestmark = pytest.mark.browser
 CHECK = (Path(__file__).parent / "accessible.js").read_text(encoding="utf-8")
@@ -19,7 +22,8 @@ PAGES = {"board": "/", "work": "/work", "feeds": "/feeds", "pipeline": "/pipelin
          "monitoring": "/monitoring", "notices": "/notices", "quality": "/quality", "measure": "/quality/TRC-3"}  # fmt: skip
 
 
-async def every_page(ward: Ward) -> dict[str, str]:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def pages(ward: Ward, chromium: Browser) -> dict[str, str]:
     """Name and path of each page, with something on it."""
     stay = await ward.discharged(family="Pictured")
     transition = await ward.on_board(stay)
@@ -30,7 +34,13 @@ async def every_page(ward: Ward) -> dict[str, str]:
         )
         for column in ("event_id::text", "causation")
     ]
+    asking = Visitor(chromium, ward.url)
+    page = await asking.come_in("care-manager")
+    referrals = [await asked_for(page, ward, transition, performer) for performer in ("heart-clinic", "city-heart")]
+    await asking.leave()
     return PAGES | {
+        "referral": referrals[0],
+        "held-referral": referrals[1],
         "transition": f"/transitions/{transition}",
         "watching": f"/transitions/{transition}/monitoring",
         "risk": f"/transitions/{transition}/risk",
@@ -41,12 +51,22 @@ async def every_page(ward: Ward) -> dict[str, str]:
     }
 
 
+async def asked_for(page: Page, ward: Ward, transition: str, performer: str) -> str:
+    """Asks for a referral; answers the path of its page."""
+    await page.goto(f"{ward.url}/transitions/{transition}/referrals")
+    await ask(page, "Cardiology", performer)
+    await page.wait_for_url("**/referrals/*-*")
+    return urlsplit(page.url).path
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_no_page_shuts_anybody_out(ward: Ward, visitor: Visitor, scheme: str, tmp_path: Path) -> None:
+async def test_no_page_shuts_anybody_out(
+    ward: Ward, visitor: Visitor, pages: dict[str, str], scheme: str, tmp_path: Path
+) -> None:
     folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
     page = await visitor.come_in("admin", color_scheme=scheme)
     complaints: dict[str, list[str]] = {}
-    for name, path in (await every_page(ward)).items():
+    for name, path in pages.items():
         await page.goto(ward.url + path)
         await page.wait_for_selector("#live")
         complaints[name] = await page.evaluate(CHECK)
@@ -66,12 +86,12 @@ async def test_the_way_in_shuts_nobody_out(ward: Ward, visitor: Visitor) -> None
 
 @pytest.mark.parametrize(("width", "zoom"), [(360, 1), (1280, 2)])
 async def test_narrow_and_enlarged_pages_need_no_sideways_scrolling(
-    ward: Ward, visitor: Visitor, width: int, zoom: int, tmp_path: Path
+    ward: Ward, visitor: Visitor, pages: dict[str, str], width: int, zoom: int, tmp_path: Path
 ) -> None:
     folder = Path(os.environ.get("SCREENSHOTS", tmp_path))
     size = {"width": width // zoom, "height": 800 // zoom}
     page = await visitor.come_in("admin", viewport=size, device_scale_factor=zoom)
-    for name, path in (await every_page(ward)).items():
+    for name, path in pages.items():
         await page.goto(ward.url + path)
         await page.wait_for_selector("#live")
         assert await too_wide(page) == [], name

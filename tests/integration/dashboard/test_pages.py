@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import timedelta
+from urllib.parse import quote
 
 import pytest
 
@@ -161,6 +162,30 @@ async def test_a_full_column_leads_on(console: Console) -> None:
     assert more is not None
     rest = (await page(console, more[1].replace("&amp;", "&"), Role.ADMIN)).text
     assert [f"Guest{number}" for number in (24, 25, 26) if f"Guest{number}" in rest] == ["Guest25", "Guest26"]
+
+
+async def test_a_column_begins_with_what_escalated_then_what_is_due_then_who_is_at_risk(console: Console) -> None:
+    due, hour = now(), timedelta(hours=1)
+    ranks = {
+        "late": (0, due, 3), "later": (0, due + hour, 1), "risky": (0, due, 1), "unscored": (0, due, None),
+        "escalated": (1, due + 2 * hour, 3), "furthest": (3, due + 3 * hour, None),
+    }  # fmt: skip
+    names = {}
+    for name, rank in ranks.items():
+        story = Story(family=name)
+        admitted = story.admitted()
+        await console.take(admitted, story.opened(admitted))
+        names[str(story.transition_id)] = name
+        placed = "UPDATE board_transition SET escalation_level = $2, rank_at = $3, risk_priority = $4 WHERE id = $1"
+        await console.service.database.pool.execute(placed, story.transition_id, *rank)
+    found: list[str] = []
+    path: str | None = "/api/board?stage=open&limit=2"
+    while path is not None:
+        shown = (await console.client.ask("GET", path, Role.OPS)).body
+        found += [names[item["id"]] for item in shown["items"]]
+        after = shown["next"]
+        path = f"/api/board?stage=open&limit=2&after={quote(after)}" if after else None
+    assert found == ["furthest", "escalated", "risky", "unscored", "late", "later"]
 
 
 async def test_effects_are_a_tree_from_the_message(console: Console) -> None:

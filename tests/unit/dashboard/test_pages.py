@@ -10,7 +10,7 @@ from services.dashboard.cards import card_of, place_of, task_line
 from services.dashboard.clocks import Urgency
 from services.dashboard.forms import csrf_of
 from services.dashboard.hops import service_line
-from services.dashboard.keyset import read_place, written
+from services.dashboard.keyset import read_place, read_rank, written
 from services.dashboard.pages.page import home_of
 from services.dashboard.projecting import ANY_STAY, announced
 from services.dashboard.sight import Who, masked, sight_of
@@ -28,7 +28,7 @@ def transition(**changed: Any) -> dict[str, Any]:
         "room": None, "bed": "B", "facility": "NORTH", "facility_name": None, "encounter_class": "IMP",
         "admitted_at": NOW - timedelta(days=4), "discharged_at": NOW - timedelta(days=3), "status_at": NOW,
         "diagnoses": ["I50.9 Heart failure"], "readmission_days": None, "rank_at": NOW,
-        "risk": None, "scores": None,
+        "risk": None, "scores": None, "risk_priority": None,
     }  # fmt: skip
     return row | changed
 
@@ -44,6 +44,18 @@ def test_a_card_shows_the_next_task_and_its_clock() -> None:
 def test_where_no_clock_runs_no_clock_is_shown(status: str) -> None:
     card = card_of(transition(status=status), ADA, NOW)
     assert (card.clock.urgency, card.next_task, card.escalation) == (Urgency.NONE, None, 0)
+
+
+def test_a_place_on_the_board_is_read_as_it_was_written() -> None:
+    assert read_rank(place_of(transition())) == (1, NOW, 2, ID)
+    assert read_rank(place_of(transition(escalation_level=0, risk_priority=1))) == (0, NOW, 1, ID)
+    assert read_place(place_of(transition(status="closed"))) == (NOW, ID)
+    assert read_rank(None) is None
+    at = NOW.isoformat()
+    numbers = (f"-1_{at}_2_{ID}", f"99999_{at}_2_{ID}", f"1_{at}_high_{ID}")
+    for wrong in ("x", f"{at}_{ID}", *numbers, f"1_{at}_2_x", f"1_noon_2_{ID}", f"1_{at}_2_{ID}_1"):
+        with pytest.raises(Problem):
+            read_rank(wrong)
 
 
 def test_a_diagnosis_is_for_those_who_may_see_the_name() -> None:
@@ -66,7 +78,6 @@ def test_what_people_typed_is_for_those_who_may_see_the_name() -> None:
 def test_a_place_in_a_list_survives_its_link() -> None:
     assert read_place(written((NOW, ID))) == (NOW, ID)
     assert read_place("") is None
-    assert place_of(transition()) == f"{NOW.isoformat()}_{ID}"
     for wrong in ("x", "2026-01-01_x", f"never_{ID}"):
         with pytest.raises(Problem):
             read_place(wrong)
