@@ -1,7 +1,7 @@
 """Which findings must become alerts, and which alerts no longer stand. Pure.
 
 Repeats are suppressed until somebody acknowledged the alert, or the severity rises. A corrected or withdrawn reading
-takes its alert back.
+takes its alert back; one that is of another severity after its correction is alerted to anew.
 """
 
 from collections.abc import Iterable, Mapping
@@ -89,10 +89,19 @@ def _settle(alert: Alert, judged: Mapping[UUID, Reading], found: Mapping[UUID, F
         came = any(r.quality is not Quality.WITHDRAWN and r.at > alert.raised_at for r in judged.values())
         return _withdraw(alert, "readings came", now) if came and alert.is_open else alert
     reading = judged.get(alert.reading_id) if alert.reading_id else None
-    if reading is None or alert.reading_id in found:
+    if reading is None or _still_shows(alert, found.get(reading.id)):
         return alert
     because = "the reading was withdrawn" if reading.quality is Quality.WITHDRAWN else "the reading was corrected"
     return _withdraw(alert, because, now)
+
+
+def _still_shows(alert: Alert, finding: Finding | None) -> bool:
+    """Whether the reading is still as severe as was told; once answered, less is answered too."""
+    if finding is None:
+        return False
+    return finding.severity == alert.severity or (
+        alert.acknowledged_at is not None and finding.severity < alert.severity
+    )
 
 
 def _withdraw(alert: Alert, because: str, now: datetime) -> Alert:

@@ -60,13 +60,14 @@ async def _judge(
 ) -> None:
     since = earliest - LONGEST_TREND
     now = await tx.now()
-    kept = await store.readings(tx.connection, monitoring.patient_id, signals, since)
+    # What is judged has all the days before it that a trend looks at.
+    kept = await store.readings(tx.connection, monitoring.patient_id, signals, since - LONGEST_TREND)
     known = await store.alerts_of(tx.connection, monitoring.id, since)
     changed: list[Alert] = []
     for signal in signals & set(monitoring.signals):
         readings = [reading for reading in kept if reading.signal == signal]
         before = [alert for alert in known if alert.signal == signal]
-        changed += _changes(rules, monitoring, signal, readings, before, now)
+        changed += _changes(rules, monitoring, signal, readings, before, since, now)
     await answer(tx, library, monitoring, known, changed, cause)
     await plan_silence(tx, rules, monitoring, [*known, *changed])
 
@@ -75,16 +76,18 @@ def _changes(
     rules: MonitoringRules,
     monitoring: Monitoring,
     signal: str,
-    readings: Iterable[Reading],
+    readings: Sequence[Reading],
     before: Sequence[Alert],
+    since: datetime,
     now: datetime,
 ) -> list[Alert]:
-    listed = list(readings)
-    watch = rules.watch(signal, monitoring.variant, monitoring.limits)
-    found = {} if monitoring.is_paused else findings(listed, rules.signals[signal], watch, monitoring.time_zone)
+    """The alerts that are new or changed; of readings taken before `since` none is judged again."""
     if monitoring.is_paused:
         return []
-    after = weigh(monitoring.watched, listed, found, before, now)
+    watch = rules.watch(signal, monitoring.variant, monitoring.limits)
+    found = findings(readings, rules.signals[signal], watch, monitoring.time_zone)
+    judged = [reading for reading in readings if reading.at >= since]
+    after = weigh(monitoring.watched, judged, found, before, now)
     known = {alert.id: alert for alert in before}
     return [alert for alert in after if alert != known.get(alert.id)]
 

@@ -164,6 +164,47 @@ def test_a_correction_or_retraction_takes_the_alert_back(changed: dict[str, obje
     assert len({a.id for a in again}) == 2
 
 
+def pressures(*values: str) -> list[Reading]:
+    return [measured("8480-6", value, "mm[Hg]", n / 24) for n, value in enumerate(values)]
+
+
+def weighed(readings: list[Reading], known: list[Alert] | None = None) -> list[Alert]:
+    signal = RULES.signals["systolic"]
+    found = findings(readings, signal, signal, ZONE)
+    return weigh(WATCHED, readings, found, known or [], max(r.known_at for r in readings))
+
+
+@pytest.mark.parametrize(
+    ("first", "corrected", "stand"),
+    [
+        ("165", "185", ["crisis"]),
+        ("185", "165", ["high"]),
+        ("165", "166", ["high"]),
+        ("165", "95", ["low"]),
+        ("165", "120", []),
+    ],
+)
+def test_a_corrected_reading_alerts_as_severely_as_it_is_now(first: str, corrected: str, stand: list[str]) -> None:
+    [reading] = pressures(first)
+    told = weighed([reading])
+    again = weighed([replace(reading, value=Decimal(corrected))], told)
+    if stand == ["low"]:  # as severe as what was told: the same alert, for its task
+        assert again == told
+    else:
+        assert [alert.rule for alert in again if alert.stands] == stand
+    assert weighed([replace(reading, value=Decimal(corrected))], again) == again
+
+
+@pytest.mark.parametrize(("first", "corrected", "stand"), [("165", "185", ["crisis"]), ("185", "165", ["crisis"])])
+def test_what_was_answered_is_alerted_to_again_only_when_it_is_worse(
+    first: str, corrected: str, stand: list[str]
+) -> None:
+    [reading] = pressures(first)
+    answered = [replace(alert, acknowledged_at=reading.known_at) for alert in weighed([reading])]
+    later = replace(reading, value=Decimal(corrected), known_at=reading.known_at + timedelta(hours=1))
+    assert [alert.rule for alert in weighed([later], answered) if alert.stands] == stand
+
+
 def test_a_corrected_weight_changes_what_the_next_day_shows() -> None:
     first, second = weights((0, "180"), (1, "183"))
     assert rules_of([first, second]) == ["gain-1-day"]
