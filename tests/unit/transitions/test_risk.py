@@ -83,3 +83,11 @@ def test_only_the_severe_one_of_a_pair_counts() -> None:
     assert comorbidities([DM, "E11.22"]) == {"diabetes-end-organ"}
     assert comorbidities(["C50.9", METASTATIC]) == {"metastatic"}
     assert comorbidities(["N18.3", "N18.6"]) == {"severe-liver-renal"}
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [("C43.9", {"tumour"}), ("C44.31", set()), ("C4A.9", {"tumour"}), ("C45.0", {"tumour"}), ("C61", {"tumour"})],
+)
+def test_a_malignant_neoplasm_of_skin_that_is_no_melanoma_is_no_comorbidity(code: str, named: set[str]) -> None:
+    assert comorbidities([code]) == named
