@@ -12,7 +12,8 @@ from services.transitions.followed import Followed
 from services.transitions.protocols import Anchor, CancelOn, Library, Protocol, Stay, TaskRule
 from services.transitions.selection import age_at
 from services.transitions.task import Obligation, SettledBy, Why
-from shared.events.transitions import ProtocolReference, TaskStatus
+from shared.calendar import zone_of
+from shared.events.transitions import ProtocolReference, TaskStatus, Transition
 
 OLD_NEWS = timedelta(days=30)
 """A discharge that asks for nothing is old news when it was first heard of so much later."""
@@ -61,7 +62,7 @@ def demand(followed: Followed, library: Library, evidence: Iterable[Evidence], *
         encounter_class=transition.encounter_class,
         diagnoses=transition.diagnoses,
         service=transition.hospital_service,
-        age=age_at(transition.patient.birth_date, transition.admitted_at or transition.discharged_at),
+        age=_age(transition),
         risk=transition.risk.band if transition.risk else None,
     )
     fitting = library.select(stay, followed.edition)
@@ -74,6 +75,12 @@ def demand(followed: Followed, library: Library, evidence: Iterable[Evidence], *
         is_silenced=any(protocol.suppresses for protocol in fitting),
         bars=_bars(died=transition.patient.deceased, admitted_again=admitted_again),
     )
+
+
+def _age(transition: Transition) -> int | None:
+    """On the day of the admission, as the facility's calendar has it."""
+    came, zone = transition.admitted_at or transition.discharged_at, zone_of(transition.facility.time_zone)
+    return age_at(transition.patient.birth_date, came.astimezone(zone) if came else None)
 
 
 def settle_tasks(followed: Followed, demand: Demand, evidence: tuple[Evidence, ...]) -> tuple[Obligation, ...]:

@@ -6,7 +6,7 @@ import pytest
 
 from services.transitions.protocols import Library, Stay, WrongProtocolError, edition_of, read_protocols
 from shared.events.people import Diagnosis, EncounterClass
-from tests.unit.transitions.stays import PROTOCOLS, library
+from tests.unit.transitions.stays import PROTOCOLS, StayTold, Ward, library
 
 SELECTED = [
     # class, disposition, diagnoses, protocols
@@ -129,3 +129,25 @@ def test_a_transition_keeps_the_edition_it_was_opened_under() -> None:
     assert [p.version for p in both.select(stay, edition_of(old))] == ["2026.2"]
     assert [p.version for p in both.select(stay, both.edition)] == ["2099.1"]
     assert both.rule(old[-2].reference, old[-2].tasks[0].code) == old[-2].tasks[0]
+
+
+@pytest.mark.parametrize(
+    ("born", "admitted", "fits"),
+    [
+        ("2020-03-06", "2026-03-06 09:00-06:00", True),  # the sixth birthday
+        ("2020-03-07", "2026-03-06 09:00-06:00", False),
+        ("2020-03-07", "2026-03-06 23:30-06:00", False),  # the seventh already in UTC, but not in Chicago
+        ("2020-02-29", "2026-02-28 09:00-06:00", False),
+        ("2020-02-29", "2026-03-01 09:00-06:00", True),
+        ("2020", "2026-01-01 09:00-06:00", True),  # the earliest that it may be
+        (None, "2026-03-06 09:00-06:00", True),
+    ],
+)
+def test_an_age_is_of_the_day_of_the_admission_where_the_facility_is(
+    born: str | None, admitted: str, *, fits: bool
+) -> None:
+    stay = StayTold(encounter_class=EncounterClass.EMERGENCY, diagnoses=("F32.1",))
+    stay.state["patient"] = stay.summary(birth_date=born)
+    ward = Ward().hear(stay.admit(admitted), stay.discharge("2026-03-08 09:00-06:00"))
+    named = {protocol.name for protocol in ward.of(stay).transition.protocols}
+    assert ("emergency-mental-health" in named) == fits
