@@ -12,13 +12,14 @@ from services.intake.refusals import held
 from services.intake.statement import About, Statement
 from shared.events.people import Identifier
 
-REQUESTED, ACCEPTED, REJECTED, EXPIRED = "requested", "accepted", "rejected", "expired"
+REQUESTED, RECEIVED, ACCEPTED, REJECTED, EXPIRED = "requested", "received", "accepted", "rejected", "expired"
 CANCEL_REQUESTED, CANCELLED = "cancel-requested", "cancelled"
 
 _RANKS: Mapping[str, Rank] = {"I12": Rank.OPENER, "I13": Rank.CHANGE, "I14": Rank.CANCEL, "I15": Rank.CHANGE}
 TRIGGERS = frozenset({"I12", "I13", "I14", "I15"})
-# RF1-1, HL7 table 0283. Pending is what a request is anyway, and no answer.
+# RF1-1, HL7 table 0283. Pending is what a request is anyway; as an answer it says that the request is there.
 _STATUSES = {"A": ACCEPTED, "R": REJECTED, "E": EXPIRED}
+_PENDING = "P"
 # RF1-2, HL7 table 0280.
 _PRIORITIES = {"S": "stat", "A": "asap", "R": "routine"}
 _REQUESTERS, _PERFORMERS = frozenset({"RP"}), frozenset({"RT"})
@@ -65,7 +66,8 @@ def _identifier(context: Context, referral: Segment) -> Identifier | None:
 
 
 def _status(trigger: str, referral: Segment, *, is_answer: bool) -> str | None:
-    coded = _STATUSES.get((referral.text(1) or "").upper())
+    word = (referral.text(1) or "").upper()
+    coded = _STATUSES.get(word)
     match trigger, is_answer:
         case "I14", False:
             return CANCEL_REQUESTED
@@ -73,6 +75,8 @@ def _status(trigger: str, referral: Segment, *, is_answer: bool) -> str | None:
             return CANCELLED if coded == ACCEPTED else None
         case "I12", False:
             return coded or REQUESTED
+        case "I12", True:
+            return RECEIVED if word == _PENDING else coded
         case _:
             return coded
 

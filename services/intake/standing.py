@@ -121,6 +121,7 @@ _APPOINTMENTS: Mapping[str, type[Fact]] = {
 }
 _REFERRALS: Mapping[str, type[Fact]] = {
     "requested": referrals.ReferralRequested,
+    "received": referrals.ReferralReceived,
     "accepted": referrals.ReferralAccepted,
     "rejected": referrals.ReferralRejected,
     "cancel-requested": referrals.ReferralCancelRequested,

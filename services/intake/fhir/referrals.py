@@ -22,7 +22,8 @@ _REQUESTS: Mapping[str, tuple[str | None, Rank]] = {
     "entered-in-error": ("cancelled", Rank.CANCEL),
 }
 _ANSWERS: Mapping[str, tuple[str | None, Rank]] = {
-    **dict.fromkeys(("draft", "requested", "received", "ready", "on-hold"), (None, Rank.CHANGE)),
+    **dict.fromkeys(("draft", "requested", "ready", "on-hold"), (None, Rank.CHANGE)),
+    "received": ("received", Rank.CHANGE),
     **dict.fromkeys(("accepted", "in-progress", "completed"), ("accepted", Rank.CLOSER)),
     **dict.fromkeys(("rejected", "failed"), ("rejected", Rank.CLOSER)),
     **dict.fromkeys(("cancelled", "entered-in-error"), ("cancelled", Rank.CANCEL)),

@@ -174,6 +174,12 @@ def test_a_document_says_what_it_is_and_nothing_of_its_content() -> None:
         ([ref("I12", T1)], ["requested"]),
         ([ref("I12", T1, status="A")], ["requested", "accepted"]),
         ([ref("I12", T1), ref("I12", T2, status="A", kind="RRI")], ["requested", "accepted"]),
+        ([ref("I12", T1), ref("I12", T2, status="P", kind="RRI")], ["requested", "received"]),
+        (
+            [ref("I12", T1), ref("I12", T3, status="A", kind="RRI"), ref("I12", T2, status="P", kind="RRI")],
+            ["requested", "accepted"],
+        ),
+        ([ref("I12", T2, status="P", kind="RRI"), ref("I12", T1)], ["requested", "received"]),
         ([ref("I12", T2, status="R", kind="RRI"), ref("I12", T1)], ["requested", "rejected"]),
         ([ref("I12", T1), ref("I13", T2, status="", priority="R")], ["requested", "updated"]),
         ([ref("I12", T1), ref("I14", T2)], ["requested", "cancel-requested"]),
