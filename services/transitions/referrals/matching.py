@@ -58,11 +58,12 @@ def _meaning(fact: Fact, rules: LoopRules) -> tuple[Kind | None, dict[str, Any]]
             booked["scheduled_at"] = fact.starts_at.isoformat()
         return APPOINTMENTS[type(fact)], booked
     if isinstance(fact, DocumentFact):
-        return RESULTS[type(fact)], {}
+        return RESULTS[type(fact)], {"result": f"{fact.document.authority}/{fact.document.value}"}
     if isinstance(fact, ObservationRecorded) and fact.order:
+        result = {"result": str(fact.followup_id)}
         if fact.status in WITHDRAWN:
-            return Kind.WITHDRAW_RESULT, {}
-        return (Kind.RESULT if fact.status in FINAL else None), {}
+            return Kind.WITHDRAW_RESULT, result
+        return (Kind.RESULT if fact.status in FINAL else None), result
     return None, {}
 
 

@@ -15,6 +15,7 @@ from shared.events.people import Facility, Identifier, PatientSummary
 BY_PERSON = "person"
 BY_MESSAGE = "message"
 BY_RULE = "rule"
+UNNAMED = ""
 
 
 class Terms(Part):
@@ -46,7 +47,9 @@ NOTHING_SAID = Terms()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
-    """One thing heard or done. `said` are the terms it sets; `historical`: its source called it old news."""
+    """One thing heard or done. `said` are the terms it sets, and which `result` it is about; `historical`: its source
+    called it old news.
+    """
 
     kind: Kind
     at: datetime
@@ -66,6 +69,7 @@ class Referral:
     """`step` is the deed that led to `state`, done at `since`; `passed_over` are deeds that did not fit where it stood.
 
     `is_held`: a suspected duplicate that waits for a person. `strikes` counts appointments that were not kept.
+    `results` are the documents and values that answer it and stand; "" is one that has no name.
     """
 
     id: UUID
@@ -80,6 +84,7 @@ class Referral:
     back_to: tuple[State, ...] = ()
     strikes: int = 0
     proofs: frozenset[Proof] = frozenset()
+    results: frozenset[str] = frozenset()
     is_suspected: bool = False
     is_held: bool = False
     passed_over: tuple[UUID, ...] = ()
@@ -139,13 +144,32 @@ def _fold(referral: Referral, deeds: list[Deed]) -> Referral:
 def _apply(referral: Referral, deed: Deed) -> Referral:
     if deed.kind in {Kind.DRAFT, Kind.UPDATE, Kind.SUSPECT, Kind.REPEAT} or _opens(referral, deed):
         return _flag(_told(referral, deed), deed)
+    if deed.kind in {Kind.RESULT, Kind.WITHDRAW_RESULT}:
+        referral = replace(referral, results=_results(referral, deed))
     target = None if _is_of_another_visit(referral, deed) else _leads_to(referral, deed.kind, deed.source)
+    if deed.kind is Kind.WITHDRAW_RESULT and (referral.results or target is None):
+        # Another result stands, or none was waited for: nothing moves.
+        target, referral = None, replace(referral, proofs=_result_proofs(referral))
     if target is None:
         return replace(referral, passed_over=(*referral.passed_over, deed.event_id))
     moved = _prove(_told(referral, deed), deed)
     if Kind.REQUEST is deed.kind:
         moved = replace(moved, requested_at=deed.at)
     return _stand(moved, _closing(moved, target), deed)
+
+
+def _results(referral: Referral, deed: Deed) -> frozenset[str]:
+    """Which results stand after the deed; one withdrawn that was never heard of by its name is whichever has none."""
+    named = str(deed.said.get("result", UNNAMED))
+    if deed.kind is Kind.RESULT:
+        return referral.results | {named}
+    if named == UNNAMED:
+        return frozenset()
+    return referral.results - ({named} if named in referral.results else {UNNAMED})
+
+
+def _result_proofs(referral: Referral) -> frozenset[Proof]:
+    return referral.proofs if referral.results else referral.proofs - {Proof.RESULT, Proof.ACKNOWLEDGEMENT}
 
 
 def _is_of_another_visit(referral: Referral, deed: Deed) -> bool:
@@ -195,7 +219,7 @@ def _prove(referral: Referral, deed: Deed) -> Referral:
         case Kind.RESULT:
             return replace(referral, proofs=referral.proofs | {Proof.RESULT})
         case Kind.WITHDRAW_RESULT:
-            return replace(referral, proofs=referral.proofs - {Proof.RESULT, Proof.ACKNOWLEDGEMENT})
+            return replace(referral, proofs=_result_proofs(referral))
         case Kind.ACKNOWLEDGE:
             return replace(referral, proofs=referral.proofs | {Proof.ACKNOWLEDGEMENT})
         case Kind.NO_SHOW:

@@ -99,6 +99,37 @@ def test_a_withdrawn_result_opens_the_loop_again() -> None:
     assert (reopened.state, reopened.proofs) == (State.IN_PROGRESS, frozenset({Proof.OUTCOME}))
 
 
+def answer(time: str, name: UUID, *, gone: bool = False) -> Deed:
+    event = note(time, document=Identifier(authority="HEART", value=str(name)))
+    return deed(replace(event, fact=DocumentCancelled(**event.fact.model_dump())) if gone else event)
+
+
+def test_a_result_withdrawn_before_the_outcome_does_not_complete_the_loop() -> None:
+    name = uuid4()
+    early = requested().with_deeds([answer(later(5), name), answer(later(6), name, gone=True)])
+    assert (early.state, early.proofs) == (State.IN_PROGRESS, frozenset())
+    done = early.with_deeds([act(Kind.COMPLETE, later(9), outcome="seen")])
+    assert (done.state, done.proofs) == (State.IN_PROGRESS, frozenset({Proof.OUTCOME}))
+    assert done.with_deeds([answer(later(10), uuid4())]).state is State.COMPLETED
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_a_result_that_was_replaced_leaves_the_loop_as_it_stood(*, is_closed: bool) -> None:
+    old, new = uuid4(), uuid4()
+    acknowledged = [act(Kind.ACKNOWLEDGE, later(12))] if is_closed else []
+    way = [answer(later(5), old), act(Kind.COMPLETE, later(9), outcome="seen"), *acknowledged]
+    stood = requested().with_deeds(way)
+    replaced = stood.with_deeds([answer(later(20), old, gone=True), answer(later(20), new)])
+    assert (replaced.state, replaced.proofs) == (stood.state, stood.proofs)
+    assert replaced.with_deeds([answer(later(30), new, gone=True)]).state is State.IN_PROGRESS
+
+
+def test_one_of_several_results_withdrawn_leaves_the_others() -> None:
+    one, other = uuid4(), uuid4()
+    way = [answer(later(5), one), answer(later(5), other), act(Kind.COMPLETE, later(9), outcome="seen")]
+    assert requested().with_deeds([*way, answer(later(10), one, gone=True)]).state is State.COMPLETED
+
+
 def test_a_moved_appointment_outlives_the_one_it_replaced() -> None:
     referral = requested().with_deeds([deed(visit(AppointmentBooked, later(5), "A1"))])
     referral = referral.with_deeds([deed(visit(AppointmentMoved, later(9), "A2"))])
