@@ -6,16 +6,24 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from services.transitions.evidence_details import TAKEN_BACK_BY, about_of, details_of
+from services.transitions.evidence_details import REPLACES, TAKEN_BACK_BY, WITHDRAWN, about_of, details_of
 from services.transitions.task_rule import Anchor, EvidenceRule, TaskRule
 from shared.calendar import end_of_day, local_date
 from shared.events import AnyEvent
 from shared.events.encounters import Arrived, EncounterFact
-from shared.events.followups import AppointmentAttended, ContactAttempted, FollowUpFact
+from shared.events.followups import (
+    AppointmentAttended,
+    AppointmentBooked,
+    AppointmentMoved,
+    ContactAttempted,
+    FollowUpFact,
+)
 from shared.events.notifications import NotificationFact
 from shared.events.plans import PlanFact
 from shared.events.referrals import ReferralFact
 from shared.events.transitions import Transition
+
+_APPOINTMENTS = frozenset(fact.TYPE for fact in (AppointmentBooked, AppointmentMoved, AppointmentAttended))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +43,11 @@ class Evidence:
     encounter_id: UUID | None = None
     about: str | None = None
     details: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def bound_to(self) -> UUID | None:
+        """The stay that it counts for alone. An appointment names the visit that it is or became: it binds to none."""
+        return None if self.type in _APPOINTMENTS else self.encounter_id
 
     @property
     def order(self) -> tuple[datetime, UUID]:
@@ -81,12 +94,27 @@ def standing(known: Iterable[Evidence]) -> tuple[Evidence, ...]:
     for deed in deeds:
         if deed.about is not None:
             by_thing.setdefault(deed.about, []).append(deed)
-    return tuple(deed for deed in deeds if not is_taken_back(deed, by_thing.get(deed.about or "", ())))
+    replaced_by = {deed.details[REPLACES]: deed for deed in deeds if REPLACES in deed.details}
+    return tuple(deed for deed in deeds if not _is_gone(deed, replaced_by, by_thing))
+
+
+def _is_gone(deed: Evidence, replaced_by: Mapping[str, Evidence], by_thing: Mapping[str, Iterable[Evidence]]) -> bool:
+    """A document that was replaced shows what it showed for as long as the one in its place stands."""
+    seen = {deed.about}
+    while (newer := replaced_by.get(deed.about or "")) is not None and newer.about not in seen:
+        seen.add(newer.about)
+        deed = newer
+    return is_taken_back(deed, by_thing.get(deed.about or "", ()))
 
 
 def is_taken_back(deed: Evidence, about_the_same: Iterable[Evidence]) -> bool:
+    if WITHDRAWN in deed.details:
+        return True
     taking = TAKEN_BACK_BY.get(deed.type, frozenset())
-    return any(later.type in taking and later.said_order > deed.said_order for later in about_the_same)
+    return any(
+        later.said_order > deed.said_order and (later.type in taking or WITHDRAWN in later.details)
+        for later in about_the_same
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +144,7 @@ class Window:
     def concerns(self, evidence: Evidence) -> bool:
         if evidence.transition_id is not None:
             return evidence.transition_id == self.transition.id
-        return evidence.encounter_id is None or evidence.encounter_id == self.transition.encounter_id
+        return evidence.bound_to is None or evidence.bound_to == self.transition.encounter_id
 
     def first(self, known: Iterable[Evidence], rule: TaskRule) -> Evidence | None:
         """The earliest deed that shows the task done; the same one in whatever order they became known."""

@@ -22,6 +22,8 @@ from shared.events.followups import (
     AppointmentNoShow,
     ContactFact,
     DocumentAvailable,
+    DocumentCancelled,
+    DocumentFact,
     HandoffReceived,
     MedicationReconciled,
     ObservationRecorded,
@@ -34,7 +36,7 @@ from shared.events.notifications import (
     NotificationFailed,
     NotificationQueued,
 )
-from shared.events.people import Diagnosis, EncounterClass
+from shared.events.people import Diagnosis, EncounterClass, Identifier
 from shared.events.referrals import (
     ReferralAccepted,
     ReferralAttended,
@@ -52,6 +54,11 @@ DETAILS = frozenset(
     }
 )
 """Details that a protocol may ask for; a closed list, since a misspelt one would never be met."""
+WITHDRAWN = "withdrawn"
+"""A result that was taken back (HL7 table 0085: D, W, X): neither it nor what was said of it before shows anything."""
+REPLACES = "replaces"
+"""What the document takes the place of: that one was there in its time, though it is of no use any more."""
+_TAKEN_BACK_RESULTS = frozenset({"D", "W", "X"})
 DIAGNOSES = "diagnoses"
 """A visit's diagnoses as codes without dots, the principal one first; only measures look at them."""
 PRIORITY, ASKED_AT, RETRACTS = "acknowledgement", "asked-at", "retracts"
@@ -72,6 +79,7 @@ _TAKEN_BACK: Mapping[type[Fact], tuple[type[Fact], ...]] = {
     ReferralAccepted: (ReferralCancelled, ReferralRejected),
     ReferralAttended: (ReferralNoShow,),
     Arrived: (ArrivalCancelled, AdmissionCancelled, EncounterDeleted),
+    DocumentAvailable: (DocumentCancelled,),
 }
 TAKEN_BACK_BY: Mapping[str, frozenset[str]] = {
     said.TYPE: frozenset(fact.TYPE for fact in taking) for said, taking in _TAKEN_BACK.items()
@@ -122,8 +130,17 @@ def _of_teaching(fact: TaughtBack) -> Told:
     return {"topic": fact.subject_matter, "result": fact.result, "by-role": fact.by_role}
 
 
+def _of_result(fact: ObservationRecorded) -> Told:
+    return {"code": fact.code, WITHDRAWN: fact.status if fact.status in _TAKEN_BACK_RESULTS else None}
+
+
 def _of_document(fact: DocumentAvailable) -> Told:
-    return {"document-type": fact.document_type, "completion": fact.completion}
+    replaced = None if fact.is_addendum or fact.replaces is None else _document(fact.replaces)
+    return {"document-type": fact.document_type, "completion": fact.completion, REPLACES: replaced}
+
+
+def _document(identifier: Identifier) -> str:
+    return f"document/{identifier.authority}/{identifier.value}"
 
 
 def _of_notice(fact: NotificationFact) -> Told:
@@ -146,7 +163,7 @@ _GIVES: tuple[tuple[type[Fact], Callable[[Any], Told]], ...] = (
     (TaughtBack, _of_teaching),
     (DocumentAvailable, _of_document),
     (MedicationReconciled, lambda fact: {"by-role": fact.by_role}),
-    (ObservationRecorded, lambda fact: {"code": fact.code}),
+    (ObservationRecorded, _of_result),
     (HandoffReceived, lambda fact: {"organisation": fact.organisation}),
     (NotificationFact, _of_notice),
     (ReferralFact, lambda fact: {"service": fact.service, "priority": fact.priority}),
@@ -160,7 +177,7 @@ def details_of(fact: Fact) -> dict[str, str]:
 
 
 def about_of(fact: Fact) -> str | None:
-    """What the event is about, where another may take it back: an appointment, a referral, a visit."""
+    """What the event is about, where another may take it back: an appointment, referral, visit, result or document."""
     match fact:
         case EncounterFact(encounter=encounter):
             return f"encounter/{encounter.id}"
@@ -168,5 +185,9 @@ def about_of(fact: Fact) -> str | None:
             return f"appointment/{appointment.authority}/{appointment.value}"
         case ReferralFact(referral_id=referral):
             return f"referral/{referral}"
+        case ObservationRecorded(followup_id=result):
+            return f"result/{result}"
+        case DocumentFact(document=document):
+            return _document(document)
         case _:
             return None

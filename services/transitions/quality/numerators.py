@@ -114,7 +114,7 @@ def _is_planned(stay: Stayed, planned: tuple[str, ...]) -> bool:
 def _concerns(deed: Evidence, candidate: Candidate) -> bool:
     if deed.transition_id is not None:
         return deed.transition_id in candidate.transitions
-    return deed.encounter_id is None or deed.encounter_id in candidate.encounters
+    return deed.bound_to is None or deed.bound_to in candidate.encounters
 
 
 def _plain(kind: str) -> str:

@@ -178,7 +178,7 @@ def updated(patient: PatientSummary, time: str) -> AnyEvent:
 
 
 def follow_up(fact: type[FollowUpFact], time: str, patient: str = "p1", **more: Any) -> AnyEvent:
-    said = fact(followup_id=uuid4(), patient=PatientSummary(id=patient), **more)
+    said = fact(**{"followup_id": uuid4(), "patient": PatientSummary(id=patient)} | more)
     return event_of(said, patient, at(time))
 
 

@@ -1,13 +1,17 @@
 """Deeds complete tasks by themselves: before or after the discharge is known, late, and only where they belong."""
 
+from itertools import permutations
+from typing import Any
+from uuid import uuid4
+
 import pytest
 
 from services.transitions.task import Why
 from shared.events import AnyEvent
 from shared.events.encounters import Transferred
-from shared.events.followups import AppointmentNoShow
+from shared.events.followups import AppointmentNoShow, DocumentAvailable, DocumentCancelled
 from shared.events.people import Identifier
-from shared.events.transitions import TaskStatus, TransitionStatus
+from shared.events.transitions import Closure, TaskStatus, TransitionStatus
 from tests.unit.transitions.stays import (
     StayTold,
     Ward,
@@ -15,10 +19,12 @@ from tests.unit.transitions.stays import (
     at,
     attempt,
     attended,
+    codes,
     contact,
     delivered,
     event_of,
     follow_up,
+    measured,
     reconciled,
     referral_attended,
     synthesis,
@@ -121,6 +127,55 @@ def test_a_deed_that_names_another_stay_does_not_count_here() -> None:
     assert ward.task(stay, "interactive-contact").task.status is TaskStatus.REQUESTED
     ward.hear(contact("2026-03-09 11:00-05:00", transition_id=ward.of(stay).transition.id))
     assert ward.task(stay, "interactive-contact").task.status is TaskStatus.COMPLETED
+
+
+def test_an_appointment_counts_whichever_visit_it_names() -> None:
+    stay, clinic = StayTold(), StayTold()
+    seen = attended("2026-03-11 10:00-05:00", encounter_id=clinic.id)
+    ward = Ward().hear(stay.discharge(LEFT), seen)
+    assert ward.task(stay, "follow-up-visit").task.evidence_event_id == seen.id
+
+
+def live(ward: Ward, stay: StayTold) -> set[str]:
+    return codes(o for o in ward.of(stay).tasks if o.is_live)
+
+
+def summary(time: str, number: str = "D1", *, gone: bool = False, **more: Any) -> AnyEvent:
+    more |= {"document": Identifier(authority="LAKE", value=number), "document_type": "DS", "completion": "LA"}
+    return follow_up(DocumentCancelled if gone else DocumentAvailable, time, **more)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(2))))
+def test_a_cancelled_summary_shows_nothing_any_more(order: tuple[int, ...]) -> None:
+    stay = StayTold()
+    told = [summary("2026-03-07 09:00-06:00"), summary("2026-03-07 10:00-06:00", gone=True)]
+    ward = Ward().hear(stay.discharge(LEFT), *(told[n] for n in order))
+    assert live(ward, stay) >= {"discharge-information"}
+    ward.hear(summary("2026-03-08 09:00-06:00", "D2"))
+    assert "discharge-information" not in live(ward, stay)
+
+
+@pytest.mark.parametrize("order", list(permutations(range(3))))
+def test_a_summary_that_was_replaced_was_there_in_time(order: tuple[int, ...]) -> None:
+    stay = StayTold()
+    replacing = summary("2026-03-20 09:00-05:00", "D2", replaces=Identifier(authority="LAKE", value="D1"))
+    told = [summary("2026-03-07 09:00-06:00"), summary("2026-03-20 09:00-05:00", gone=True), replacing]
+    ward = Ward().hear(stay.discharge(LEFT), *(told[n] for n in order))
+    done = ward.task(stay, "discharge-information")
+    assert (done.task.closure, done.task.evidence_event_id) == (Closure.MET, told[0].id)
+    ward.hear(summary("2026-03-21 09:00-05:00", "D2", gone=True))
+    assert "discharge-information" in live(ward, stay)
+
+
+@pytest.mark.parametrize("status", ["X", "D", "W"])
+def test_a_result_that_was_withdrawn_shows_nothing(status: str) -> None:
+    stay, result = StayTold(diagnoses=("I50.9",)), uuid4()
+    ward = Ward().hear(stay.discharge(LEFT), measured("2026-03-10 09:00-05:00", followup_id=result))
+    assert "heart-failure-labs" not in live(ward, stay)
+    ward.hear(measured("2026-03-10 10:00-05:00", followup_id=result, status=status))
+    assert "heart-failure-labs" in live(ward, stay)
+    ward.hear(measured("2026-03-11 09:00-05:00", followup_id=result, status="C"))
+    assert "heart-failure-labs" not in live(ward, stay)
 
 
 def test_two_separate_attempts_in_time_are_noted_and_one_goes_on_trying() -> None:
