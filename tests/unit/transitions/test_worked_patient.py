@@ -3,12 +3,12 @@
 import pytest
 
 from services.transitions.due import due
-from services.transitions.protocols import DueRule, Library, read_protocols
+from services.transitions.protocols import DueRule, Library, Protocol, read_protocols
 from tests.unit.transitions.stays import CHICAGO, PROTOCOLS, Ward, at
 from tests.unit.transitions.worked import Told, patients
 
 EVERY = read_protocols(PROTOCOLS, demo=True, programmes=["project-red"])
-WORKED = {name: (stay, lines) for name, stay, lines in patients()}
+WORKED = {heading: (stay, lines) for heading, stay, lines in patients()}
 
 
 def library_for(name: str) -> Library:
@@ -16,11 +16,16 @@ def library_for(name: str) -> Library:
     return Library([p for p in EVERY if p.name == name or not (p.demo or p.optional)])
 
 
-@pytest.mark.parametrize("name", WORKED)
-def test_every_line_of_the_worked_patient_holds(name: str) -> None:
-    stay, lines = WORKED[name]
-    assert lines, f"{name} has a patient without a line"
-    told = Told.of(stay, Ward(library_for(name)))
+def protocol_of(heading: str) -> str:
+    """The one that the heading names first."""
+    return heading.split("`")[1]
+
+
+@pytest.mark.parametrize("heading", WORKED)
+def test_every_line_of_the_worked_patient_holds(heading: str) -> None:
+    stay, lines = WORKED[heading]
+    assert lines, f"{heading} has a patient without a line"
+    told = Told.of(stay, Ward(library_for(protocol_of(heading))))
     for when, words, then in lines:
         told.tell(when, words)
         for claim in then.split(";"):
@@ -28,7 +33,17 @@ def test_every_line_of_the_worked_patient_holds(name: str) -> None:
 
 
 def test_every_protocol_has_its_patient() -> None:
-    assert set(WORKED) == {protocol.name for protocol in EVERY}
+    assert {protocol_of(heading) for heading in WORKED} == {protocol.name for protocol in EVERY}
+
+
+@pytest.mark.parametrize("protocol", EVERY, ids=lambda protocol: str(protocol.name))
+def test_every_task_is_spoken_of_and_somebody_is_told(protocol: Protocol) -> None:
+    """A clock that no line shows is one that nobody looked at."""
+    worked = [lines for heading, (_, lines) in WORKED.items() if protocol_of(heading) == protocol.name]
+    claims = [claim.strip() for lines in worked for _, _, then in lines for claim in then.split(";")]
+    assert {task.code for task in protocol.tasks} <= {claim.split()[0] for claim in claims}
+    climbed = {f"{task.code} told {step.role}" for task in protocol.tasks for step in task.ladder}
+    assert not climbed or climbed & set(claims)
 
 
 @pytest.mark.parametrize("utc", ["2026-03-11 04:59:59.999999+00:00"])

@@ -19,23 +19,24 @@ from shared.calendar import end_of_day, zone_of
 from shared.events import AnyEvent
 from shared.events.followups import AppointmentBooked, AppointmentCancelled, DocumentAvailable
 from shared.events.notifications import Acknowledgement, NotificationAcknowledged
-from shared.events.people import EncounterClass, Identifier, PatientSummary, PersonName
+from shared.events.people import Disposition, EncounterClass, Identifier, PatientSummary, PersonName
 from shared.events.referrals import ReferralRequested
 from tests.unit.transitions import stays
 from tests.unit.transitions.stays import CHICAGO, StayTold, Ward, at, event_of, follow_up
 
 PAGE = Path(__file__).parents[3] / "docs" / "transitions.md"
-SECTION = re.compile(r"^### `([a-z0-9-]+)`.*?$(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
+SECTION = re.compile(r"^### (`[a-z0-9-]+`.*?)$(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 STAY = re.compile(r"^Stay: (.*)$", re.MULTILINE)
 LINE = re.compile(r"^\| (\d{4}-\d\d-\d\d \d\d:\d\d[+-]\d\d:\d\d) \| ([^|]+) \| ([^|]+) \|$", re.MULTILINE)
 APPOINTMENT = Identifier(authority="PCP", value="A7")
 
 
 def patients() -> Iterator[tuple[str, str, list[tuple[str, str, str]]]]:
-    """Each worked patient: the protocol, what the stay is, and the lines."""
+    """Each worked patient: the heading, what the stay is, and the lines; a row that is no line is a mistake."""
     for name, text in SECTION.findall(PAGE.read_text(encoding="utf-8")):
         told = STAY.search(text)
         lines = [(when, words.strip(), then.strip()) for when, words, then in LINE.findall(text)]
+        assert len(lines) == text.count("\n| ") - 1, f"{name}: a row of the table can't be read"
         yield name, told[1] if told else "", lines
 
 
@@ -84,6 +85,8 @@ class Told:
                 return self.discharge
             case ["discharged", "home"]:
                 return self._event(when, "discharged to 01")
+            case ["found", "out:", "home"]:
+                return self.stay.correct(when, disposition=Disposition(nubc="01"))
             case ["notice", ("delivered" | "acknowledged") as became]:
                 assert self.discharge is not None
                 told = stays.delivered if became == "delivered" else stays.acknowledged
