@@ -4,8 +4,9 @@ UTF-16 and UTF-32 are no charsets of HL7 v2: they hold the separators' bytes ins
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import NamedTuple
+
+from services.intake.remembering import remembered
 
 FALLBACK_CHARSET = "cp1252"
 DOUBT = "MSH-18"
@@ -83,7 +84,7 @@ def decode(raw: bytes, doubts: list[str], fallback: str = FALLBACK_CHARSET, alwa
     return raw.decode(fallback, "replace")
 
 
-@lru_cache(maxsize=256)
+@remembered(256)
 def codec_of(declared: str, repetition: str = "~") -> str | None:
     """Python's name for what MSH-18 declares: its first repetition, or ISO 2022 where one of the further ones is
     Japanese, since that one's bytes say themselves when they begin and end. None where it is empty or unknown.

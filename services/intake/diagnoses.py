@@ -1,10 +1,10 @@
 """DG1: what a stay or an appointment is for."""
 
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Any
 
 from services.intake.er7 import Segment, Separators
+from services.intake.remembering import remembered
 
 
 def diagnoses(lines: Iterable[str], separators: Separators) -> list[dict[str, Any]]:
@@ -12,7 +12,7 @@ def diagnoses(lines: Iterable[str], separators: Separators) -> list[dict[str, An
     return [found for line in lines if (found := _diagnosis(line, separators))]
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def _diagnosis(line: str, separators: Separators) -> dict[str, Any] | None:
     """One DG1; None where it is deleted or has no code."""
     segment = Segment(line.split(separators.field), separators)

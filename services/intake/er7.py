@@ -174,7 +174,7 @@ def read(raw: bytes, fallback_charset: str = FALLBACK_CHARSET, charset: str | No
         text = text.replace("\x00", "")
     text = text.lstrip("\ufeff\r\t \x0b").rstrip("\x1c")
     lines: dict[str, list[str]] = {}
-    separators = _separators(text)
+    separators = _separators(text[:_FURTHEST_SEPARATOR])
     written = text.split("\r")
     for line in written:
         name = line[:3]

@@ -18,6 +18,8 @@ from shared.events.people import Facility
 
 DEFAULT_FEED = "default"
 ANY = "*"
+# Of a sender that no feed names: the standard allows MSH-4 227 characters.
+LONGEST_FACILITY = 227
 
 
 def _nubc(code: str) -> str:
@@ -216,8 +218,12 @@ class Feeds(BaseModel):
         """Nobody counts here: see FeedBook."""
 
 
-@lru_cache(maxsize=256)
 def unknown_sender(facility: str) -> Feed:
+    return _unknown_sender(facility[:LONGEST_FACILITY])
+
+
+@lru_cache(maxsize=256)
+def _unknown_sender(facility: str) -> Feed:
     return Feed(name=DEFAULT_FEED, facility=Facility(code=facility or DEFAULT_FEED, time_zone="UTC"))
 
 

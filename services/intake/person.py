@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import UTC
-from functools import lru_cache
 from typing import Any, NamedTuple
 
 from services.intake.codes import IDENTITY_PREFERENCE, NO_IDENTITY
 from services.intake.er7 import NULL, Composite, Segment, Separators
 from services.intake.feeds import Feed
 from services.intake.identity.ssn import last_four
+from services.intake.remembering import remembered
 from services.intake.times import Precision, read_moment
 from shared.events.people import Identifier
 
@@ -28,7 +28,7 @@ class Person(NamedTuple):
     is_account_null: bool
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def read_person(line: str, separators: Separators, feed: Feed) -> Person:
     """One PID segment. Most messages of a stay repeat it unchanged, so the last ones are kept."""
     pid = Segment(line.split(separators.field), separators)
@@ -49,7 +49,7 @@ def identifier(segment: Segment, number: int, kind: str, feed: Feed) -> Identifi
     return Identifier(authority=feed.authority(one[4], one.second(4)), type=kind, value=value)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def read_primary_care(line: str, separators: Separators) -> Mapping[str, Any]:
     """PD1: the primary care practitioner and their organisation, as values that a stay may say."""
     pd1 = Segment(line.split(separators.field), separators)
@@ -154,7 +154,7 @@ def _phones(pid: Segment, number: int) -> list[str]:
     return found
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def practitioner(raw: str, separators: Separators) -> dict[str, Any] | None:
     """One XCN as the fields of Practitioner; None when it names nobody. The NPI only where the message says so."""
     one = Segment([], separators).composite(raw)

@@ -7,6 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from services.intake.remembering import remembered
+
 _DTM = re.compile(
     r"(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:\.(\d{1,9}))?)?)?)?)?)?(?:([+-])(\d\d)(\d\d))?", re.ASCII
 )
@@ -43,7 +45,7 @@ class Moment(NamedTuple):
     note: str | None = None
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def read_moment(text: str, zone: tzinfo) -> Moment | None:
     """The moment, or None when the text is no date-time. `zone` applies where no offset is given (`-0000`: unknown)."""
     match = _DTM.fullmatch(text.strip())
@@ -71,7 +73,7 @@ def _offset(sign: str, hours: str, minutes: str) -> tzinfo | None:
     return None if offset > _MAX_OFFSET else timezone(offset if sign == "+" else -offset)
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def read_offset(text: str) -> tzinfo | None:
     """The offset that a date-time carries: MSH-7's is the default zone of the whole message."""
     match = _DTM.fullmatch(text.strip())

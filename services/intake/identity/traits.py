@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 from services.intake.codes import NO_IDENTITY
 from services.intake.identity.ssn import digits_of, last_four
 from services.intake.person import IDENTIFIERS, SSN4
+from services.intake.remembering import remembered
 from shared.events.people import Identifier
 
 PERSONAL = frozenset({"name", "birth_date", "sex", "address", "phones", "identifiers", SSN4})
 """Fields of a patient's record that bear on who it is."""
 PHONE_DIGITS = 10
+LONGEST_COMPARED = 100
 _POSTAL = re.compile(r"(\d{5})(?:-\d{4})?")
 _STATE_LENGTH = 2
 
@@ -47,8 +49,15 @@ class Traits(NamedTuple):
         return frozenset(one.authority for one in self.numbers)
 
 
-@lru_cache(maxsize=8192)
 def plain(text: str) -> str:
+    """The letters and digits of the beginning of a name, without case and accents: comparing takes the product of two
+    lengths, and a field may be as long as a frame.
+    """
+    return _plain(text[:LONGEST_COMPARED])
+
+
+@lru_cache(maxsize=8192)
+def _plain(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     return "".join(letter for letter in decomposed if letter.isalnum())
 
@@ -87,7 +96,7 @@ def phones_in(told: Iterable[str]) -> frozenset[str]:
     return frozenset(one for one in found if len(one) == PHONE_DIGITS and len(set(one[3:])) > 1 and one[0] != "0")
 
 
-@lru_cache(maxsize=4096)
+@remembered(4096)
 def residence_in(address: str) -> Residence:
     """An address of one line (street, …, city, state, postal code, country) by its parts."""
     parts = [part.strip() for part in address.split(",") if part.strip()]
