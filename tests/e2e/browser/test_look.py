@@ -19,7 +19,7 @@ CHECK = (Path(__file__).parent / "accessible.js").read_text(encoding="utf-8")
 PAGES = {"board": "/", "work": "/work", "feeds": "/feeds", "pipeline": "/pipeline", "parked": "/parked",
          "deliveries": "/deliveries", "messages": "/messages", "signals": "/signals",
          "all-work": "/work?view=all", "referrals": "/referrals", "unmatched": "/referrals/unmatched",
-         "monitoring": "/monitoring", "notices": "/notices", "quality": "/quality", "measure": "/quality/TRC-3"}  # fmt: skip
+         "monitoring": "/monitoring", "notices": "/notices", "quality": "/quality", "measure": "/quality/PCR"}  # fmt: skip
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
