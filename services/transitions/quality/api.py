@@ -219,7 +219,9 @@ def _must_be_listable(subjects: Sequence[object]) -> None:
 
 
 def _table(one: ExpectedTable) -> dict[str, Any]:
-    return one.model_dump(mode="json", exclude_none=True, exclude_defaults=True)
+    said = one.model_dump(mode="json", exclude={"measures", "organisations", "rows"})
+    rows = [row.model_dump(mode="json", exclude_defaults=True) for row in one.rows]
+    return {**said, "measures": sorted(one.measures), "organisations": sorted(one.organisations), "rows": rows}
 
 
 def _defined(one: Measure) -> dict[str, Any]:

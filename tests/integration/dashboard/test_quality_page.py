@@ -56,6 +56,9 @@ async def test_figures_charts_patients_and_sheets(console: Console, transitions:
     assert "nt-two" not in ops.text
     assert "Whether the patient was enrolled" in ops.text
 
+    compared = await page(console, f"/quality/PCR?{YEAR}", Role.OPS)
+    assert "Observed to expected 0.00 (0 to 0.1)" in compared.text
+    assert "hospital-2016-classes 2026.1: Donze" in compared.text
     sheet = await page(console, f"/quality/figures.csv?{YEAR}", Role.OPS)
     months = {line["measure"]: line["month"] for line in csv.DictReader(io.StringIO(sheet.text))}
     assert months["TRC-3"] == "2026-03"

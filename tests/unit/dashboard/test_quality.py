@@ -24,6 +24,12 @@ TRC: dict[str, Any] = {
 }  # fmt: skip
 
 
+EXPECTED = {
+    "known": 8, "unknown": 2, "observed": 2, "count": 1.6, "observed_to_expected": 1.25, "incomplete": 3,
+    "count_at_most": 4.0, "observed_to_expected_at_least": 0.5,
+}  # fmt: skip
+
+
 def figure(month: str = "2026-03", **changed: Any) -> dict[str, Any]:
     told = {
         "measure": "TRC-3", "group": {"month": month, "facility": None}, "rate": 0.75, "numerator": 3, "denominator": 4,
@@ -47,10 +53,7 @@ def test_a_share_in_words() -> None:
 
 
 def test_what_was_expected_in_words() -> None:
-    told = {
-        "known": 8, "unknown": 2, "observed": 2, "count": 1.6, "observed_to_expected": 1.25, "incomplete": 3,
-        "count_at_most": 4.0, "observed_to_expected_at_least": 0.5,
-    }  # fmt: skip
+    told = EXPECTED
     share = share_of(figure(expected=told))
     words = "observed to expected 1.25 (2 to 1.6), 0.50 if all that 3 scores lack counted"
     assert (share.expected, share.ratio) == (f"{words}; 2 without a rate are counted apart", "1.25")
@@ -121,3 +124,9 @@ def test_the_measures_page_shows_who_is_behind_it_to_those_who_may_know() -> Non
     ):
         assert shown in page, shown
     assert "/transitions/t" not in template.render({**FRAME, **said, "may_read": False})
+    table = {"name": "oak-contract", "version": "2026", "source": "Annex B", "organisations": ["oak"]}
+    measured = {**TRC, "expected": [table, table | {"organisations": []}]}
+    compared = share_of(figure(expected=EXPECTED))
+    page = template.render({**FRAME, **said, "measure": measured, "share": compared, "by_month": [compared]})
+    for shown in ("Observed to expected 1.25", "oak-contract 2026 (oak): Annex B", "O/E 1.25"):
+        assert shown in page, shown
