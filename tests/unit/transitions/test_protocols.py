@@ -79,6 +79,15 @@ def test_every_task_names_a_source_and_has_a_ladder() -> None:
             assert task.evidence or task.attested
 
 
+def test_every_ladder_is_climbed_before_the_window_closes() -> None:
+    """A level that lies behind the last day on which a deed counts would never be told."""
+    for protocol in read_protocols(PROTOCOLS, demo=True, programmes=["project-red"]):
+        for task in protocol.tasks:
+            due_days = task.due.calendar_days or 2 * (task.due.business_days or 0) or (task.due.minutes or 0) / 1440
+            top = max(step.after for step in task.ladder).days
+            assert task.last_day is None or due_days + top < task.last_day, f"{protocol.name}/{task.code}"
+
+
 TASK = "{code: call, title: Call, owner_role: nurse, source: s, due: {minutes: 5}}"
 WRONG = [
     ("name: a", "a.yaml: version: Field required"),
