@@ -165,6 +165,9 @@ class AdtReader(Context):
             if not segment.raw(number):
                 continue
             moment = self.moment(f"{label}-{number}", segment.text(number), ahead)
+            if moment and not moment.names_a_day:
+                self.doubts.append(f"{label}-{number} without a day")
+                moment = None
             put(said, name, segment, number, moment.iso if moment else None)
 
     def _put_people(self, said: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from services.intake.er7 import Message, Segment
 from services.intake.feeds import Feed
 from services.intake.message import Heading, OrderKey
 from services.intake.person import Person
-from services.intake.times import Moment, read_moment, read_offset
+from services.intake.times import Moment, read_moment, zone_of_message
 from shared.events.people import Identifier
 
 # What is recorded or happened later than this after its arrival is a wrong clock or a typing error.
@@ -34,9 +34,7 @@ class Context:
         self.pv1 = self.segment("PV1")
         self.pv2 = self.segment("PV2")
         self.doubts += self.source.doubts
-        sent = self.source.header.text(7)
-        # MSH-7's offset is the default zone of all times in the message.
-        self.zone: tzinfo = (read_offset(sent) if sent else None) or self.feed.zone
+        self.zone: tzinfo = zone_of_message(self.source.header.text(7), self.feed.zone)
 
     def segment(self, name: str) -> Segment:
         """The first segment of that name; an empty one when there is none."""

@@ -29,6 +29,7 @@ class Precision(StrEnum):
 
 
 _BY_PARTS_SAID = tuple(Precision)
+_COARSE = frozenset({Precision.YEAR, Precision.MONTH})
 
 
 class Moment(NamedTuple):
@@ -43,6 +44,11 @@ class Moment(NamedTuple):
     offset: int
     iso: str
     note: str | None = None
+
+    @property
+    def names_a_day(self) -> bool:
+        """Whether days can be counted from it: `202603` is not the first of March."""
+        return self.precision not in _COARSE
 
 
 @remembered(4096)
@@ -80,6 +86,20 @@ def read_offset(text: str) -> tzinfo | None:
     if match is None or match[8] is None or (match[8], match[9], match[10]) == ("-", "00", "00"):
         return None
     return _offset(match[8], match[9], match[10])
+
+
+@lru_cache(maxsize=4096)
+def zone_of_message(sent: str | None, own: tzinfo) -> tzinfo:
+    """The default zone of all times in a message: MSH-7's offset, else the feed's `own` zone.
+
+    Where that zone has this very offset at that time, it is the zone meant: a time from before the clock change is the
+    one that was on the wall then, whenever it is said again.
+    """
+    offset = read_offset(sent) if sent else None
+    moment = read_moment(sent, own) if sent and offset else None
+    if offset is None or moment is None:
+        return own
+    return own if moment.at.astimezone(own).utcoffset() == offset.utcoffset(None) else offset
 
 
 def _at_offset(local: datetime, precision: Precision, sign: str, offset: timedelta) -> Moment | None:

@@ -35,6 +35,14 @@ class Moments:
         self.kept[name] = (moment.iso, moment.precision.value, moment.offset)
         return moment
 
+    def read_day(self, name: str, text: str | None, ahead: timedelta) -> Moment | None:
+        """From which days are counted: a month alone is no more than a doubt."""
+        moment = self.read(name, text, ahead)
+        if moment is None or moment.names_a_day:
+            return moment
+        self.doubts.append(f"{name} without a day")
+        return None
+
     def read_planned(self, name: str, text: str | None) -> Moment | None:
         """What may lie ahead: an appointment, an expiry."""
         return self.read(name, text, FURTHEST_PLANNED)

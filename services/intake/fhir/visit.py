@@ -39,8 +39,8 @@ def said_of(
     encounter: Encounter, patient: Patient | None, graph: Graph, feed: Feed, feeds: FeedDirectory, moments: Moments
 ) -> dict[str, Any]:
     """What the Encounter says of the stay, by the same names as HL7's fields; what it leaves out is no change."""
-    began = moments.read("Encounter.period.start", encounter.period.start, FURTHEST_PLANNED)
-    ended = moments.read("Encounter.period.end", encounter.period.end, FURTHEST_AHEAD)
+    began = moments.read_day("Encounter.period.start", encounter.period.start, FURTHEST_PLANNED)
+    ended = moments.read_day("Encounter.period.end", encounter.period.end, FURTHEST_AHEAD)
     hospital = encounter.hospitalization
     disposition = codes.disposition_from(hospital.discharge_disposition, feed.dispositions)
     if disposition and disposition.nubc is None and disposition.fhir == "oth" and disposition.source:

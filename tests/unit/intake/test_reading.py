@@ -74,6 +74,32 @@ def test_local_words_nulls_and_the_feeds_zone_across_the_clock_change() -> None:
     assert "PV1-45 nonexistent" in message.doubts
 
 
+@pytest.mark.parametrize(
+    ("sent", "discharged", "at"),
+    [
+        # Friday in Chicago, whether it is said before or after the clocks went forward on the 8th.
+        ("20260306150500-0600", "20260306", "2026-03-06T06:00:00+00:00"),
+        ("20260310090000-0500", "20260306", "2026-03-06T06:00:00+00:00"),
+        ("20260310090000-0500", "202603061500", "2026-03-06T21:00:00+00:00"),
+        ("20260310090000-0500", "202603061500-0500", "2026-03-06T20:00:00+00:00"),
+        # A sender with another clock than its feed's is believed.
+        ("20260310090000-0400", "202603061500", "2026-03-06T19:00:00+00:00"),
+    ],
+)
+def test_a_time_without_an_offset_is_the_same_whenever_it_is_said(sent: str, discharged: str, at: str) -> None:
+    message = read(adt("A03", recorded=sent, discharged=discharged, admitted=""))
+    assert said(message)["discharged_at"] == at
+
+
+@pytest.mark.parametrize("discharged", ["202603", "2026"])
+def test_a_discharge_without_a_day_counts_from_the_event(discharged: str) -> None:
+    message = read(adt("A03", recorded="20260306150000", discharged=discharged, admitted="202602"))
+    assert not {"discharged_at", "admitted_at"} & set(said(message))
+    assert {"PV1-45 without a day", "PV1-44 without a day"} <= set(message.doubts)
+    assert message.fact is not None
+    assert message.fact.moments["PV1-45"][1] in {"month", "year"}
+
+
 def test_crlf_latin1_and_dates_without_a_day() -> None:
     message = read(specimen("a08-crlf-undeclared-latin1"))
     assert message.demographics["name"] == {"family": "Sørensen", "given": "Zoë"}

@@ -1,11 +1,11 @@
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.intake.times import Precision, read_moment, read_offset
+from services.intake.times import Precision, read_moment, read_offset, zone_of_message
 
 CHICAGO = ZoneInfo("America/Chicago")
 
@@ -78,6 +78,33 @@ def test_an_offset_is_the_zone_of_the_message(text: str, offset: timedelta) -> N
 @pytest.mark.parametrize("text", ["20260302091800", "20260302091800-0000", "nothing", "20260302091800+9900"])
 def test_no_offset(text: str) -> None:
     assert read_offset(text) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "zone"),
+    [
+        ("20260307120000-0600", CHICAGO),
+        ("20260309120000-0500", CHICAGO),
+        ("20260309120000-0600", timezone(timedelta(hours=-6))),  # it keeps winter time: not that zone's clock
+        ("20260309120000+0100", timezone(timedelta(hours=1))),
+        ("20260309120000", CHICAGO),
+        ("20260309120000-0000", CHICAGO),
+        ("nothing-0500", CHICAGO),
+        ("", CHICAGO),
+        (None, CHICAGO),
+    ],
+)
+def test_the_zone_of_a_message_is_the_feeds_where_their_clocks_agree(sent: str | None, zone: tzinfo) -> None:
+    assert zone_of_message(sent, CHICAGO) == zone
+
+
+@pytest.mark.parametrize(
+    ("text", "day"), [("2026", False), ("202603", False), ("20260306", True), ("2026030615", True)]
+)
+def test_a_month_names_no_day(text: str, *, day: bool) -> None:
+    moment = read_moment(text, CHICAGO)
+    assert moment is not None
+    assert moment.names_a_day == day
 
 
 @given(st.datetimes(min_value=datetime(1900, 1, 1), max_value=datetime(2100, 1, 1)))  # noqa: DTZ001
