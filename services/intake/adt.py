@@ -52,12 +52,13 @@ class AdtReader(Context):
             fact = StayFact(
                 trigger, key, occurred.isoformat(), source, said, self.moments, None if former else movement
             )
+        said_of_person = self.demographics(who)
         return AdtMessage(
             trigger=trigger,
             order=key,
             occurred=occurred,
             identifiers=found,
-            demographics={**who.demographics, **self._standing_of_the_person()},
+            demographics={**said_of_person, **self._standing_of_the_person()},
             visit=visit,
             fact=fact,
             retired=retired,

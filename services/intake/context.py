@@ -1,7 +1,9 @@
 """One message while it is read: its segments, its times in the sender's zone, and what could not be read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Any
 
 from services.intake import person
 from services.intake.er7 import Message, Segment
@@ -79,6 +81,14 @@ class Context:
         """Stands in where the sender named no identifier: nothing later can refer to it."""
         value = " ".join((self.heading.control_id, self.digest[:16], *further))
         return Identifier(authority=self.feed.facility.code, type=kind, value=value)
+
+    def demographics(self, who: Person) -> Mapping[str, Any]:
+        """What PID says of the person, but a death that lies ahead."""
+        flag = (self.segment("PID").text(30) or "").upper()
+        said = person.without_death_ahead(who.demographics, self.received + FURTHEST_AHEAD, is_said_dead=flag == "Y")
+        if said is not who.demographics:
+            self.doubts.append("PID-29")
+        return said
 
     def visit(self, who: Person) -> Identifier | None:
         """PV1-19, else the account (PID-18), else the patient's identifier with the time of admission (PV1-44)."""

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated, Any
 from uuid import UUID
@@ -11,11 +11,12 @@ from pydantic import AwareDatetime, Field, StringConstraints, ValidationError
 
 from services.intake.arrival import Arrival
 from services.intake.codes import NO_IDENTITY, disposition_of
-from services.intake.context import FURTHEST_AHEAD
+from services.intake.context import FURTHEST_AHEAD, FURTHEST_PLANNED, sortable
 from services.intake.feeds import Feed, FeedDirectory
 from services.intake.fhir.codes import class_named
 from services.intake.message import AdtMessage, Heading, OrderKey, Outcome, Reason, StayFact, Verdict
 from services.intake.person import IDENTIFIERS
+from services.intake.times import EARLIEST_YEAR
 from services.intake.triggers import MERGES, PATIENT_ONLY, RANKS
 from services.intake.unknown_codes import told
 from shared.events import uuid7
@@ -224,50 +225,74 @@ def _adt(event: JsonEvent, arrival: Arrival, feed: Feed, feeds: FeedDirectory) -
     if has_stay and event.stay is None:
         raise _RefusedError("stay", "the stay that this is about")
     stay = event.stay if has_stay else None
-    doubts = [] if event.recorded <= arrival.received + FURTHEST_AHEAD else ["recorded"]
-    written = _sortable(arrival.received if doubts else event.recorded)
+    clock = _Clock(arrival.received)
+    recorded = clock.past("recorded", event.recorded) or arrival.received
+    written = sortable(recorded)
     order = OrderKey(written, written, RANKS[trigger], arrival.control_id, arrival.digest.hex()[:16])
-    occurred = (event.occurred or _occurred(event, stay)).astimezone(UTC)
-    said = _said(stay, feed, feeds) if stay else {}
+    said = _said(stay, feed, feeds, clock) if stay else {}
+    occurred = clock.past("occurred", event.occurred) or _occurred(event, said) or recorded.astimezone(UTC)
     visit = Identifier(authority=feed.authority(stay.authority), type="VN", value=stay.number) if stay else None
     return AdtMessage(
         trigger=trigger,
         order=order,
         occurred=occurred,
         identifiers=known_by,
-        demographics=_demographics(event.patient, known_by),
+        demographics=_demographics(event.patient, known_by, clock),
         visit=visit,
         fact=StayFact(trigger, order, occurred.isoformat(), "occurred", said) if stay else None,
         retired=(_identifier(event.retired, feed),) if event.retired and trigger in MERGES else (),
-        doubts=tuple(doubts),
+        doubts=tuple(clock.doubts),
     )
 
 
-def _occurred(event: JsonEvent, stay: Stay | None) -> datetime:
-    said = {EventType.DISCHARGE: stay.discharged_at, EventType.ADMISSION: stay.admitted_at} if stay else {}
-    return said.get(event.type) or event.recorded
+class _Clock:
+    """Times as HL7's are bounded: what lies too far ahead, or before all calendars, counts as not said: a doubt."""
+
+    def __init__(self, received: datetime) -> None:
+        self._received = received
+        self.doubts: list[str] = []
+
+    def past(self, name: str, at: datetime | None, ahead: timedelta = FURTHEST_AHEAD) -> datetime | None:
+        if at is None:
+            return None
+        if EARLIEST_YEAR <= at.year < MAXYEAR and at <= self._received + ahead:
+            return at.astimezone(UTC)
+        self.doubts.append(name)
+        return None
+
+    def planned(self, name: str, at: datetime | None) -> datetime | None:
+        return self.past(name, at, FURTHEST_PLANNED)
+
+
+def _occurred(event: JsonEvent, said: Mapping[str, Any]) -> datetime | None:
+    name = {EventType.DISCHARGE: "discharged_at", EventType.ADMISSION: "admitted_at"}.get(event.type)
+    told = said.get(name) if name else None
+    return datetime.fromisoformat(told) if told else None
 
 
 def _identifier(one: Number, feed: Feed) -> Identifier:
     return Identifier(authority=feed.authority(one.authority), type=one.type, value=one.value)
 
 
-def _demographics(person: Person, known_by: tuple[Identifier, ...]) -> dict[str, Any]:
+def _demographics(person: Person, known_by: tuple[Identifier, ...], clock: _Clock) -> dict[str, Any]:
     said: dict[str, Any] = {}
     for one in known_by:
         said.setdefault(f"{IDENTIFIERS}{one.authority}", []).append([one.type, one.value])
     values = person.model_dump(exclude={"identifiers", "deceased_at"}, exclude_none=True)
-    if person.deceased_at:
-        values |= {"deceased": True, "deceased_at": person.deceased_at.astimezone(UTC).isoformat()}
+    if died := clock.past("patient.deceased_at", person.deceased_at):
+        values |= {"deceased": True, "deceased_at": died.isoformat()}
     return said | values
 
 
-def _said(stay: Stay, feed: Feed, feeds: FeedDirectory) -> dict[str, Any]:
+def _said(stay: Stay, feed: Feed, feeds: FeedDirectory, clock: _Clock) -> dict[str, Any]:
     plain = ("discharged_to", "admission_type", "hospital_service", "location", "prior_location", "diagnoses")
     said: dict[str, Any] = stay.model_dump(include=set(plain), exclude_none=True)
-    for name in ("admitted_at", "discharged_at", "expected_discharge_at"):
-        if at := getattr(stay, name):
-            said[name] = at.astimezone(UTC).isoformat()
+    times = {
+        "admitted_at": clock.planned("stay.admitted_at", stay.admitted_at),
+        "discharged_at": clock.past("stay.discharged_at", stay.discharged_at),
+        "expected_discharge_at": clock.planned("stay.expected_discharge_at", stay.expected_discharge_at),
+    }
+    said |= {name: at.isoformat() for name, at in times.items() if at}
     if stay.encounter_class:
         said["class"] = _class(stay.encounter_class, feed, feeds)
     if stay.disposition:
@@ -285,7 +310,3 @@ def _class(code: str, feed: Feed, feeds: FeedDirectory) -> str:
     if known is None:
         feeds.not_understood(feed, "stay.encounter_class", told(code))
     return (known or EncounterClass.OTHER).value
-
-
-def _sortable(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="microseconds")

@@ -41,13 +41,14 @@ def _stating(statements_of: StatementsOf) -> Callable[[Context, Person], AdtMess
     def read(context: Context, who: Person) -> AdtMessage:
         statements = statements_of(context, who)
         sent = context.sent()
+        demographics = context.demographics(who)
         before_any_adt = OrderKey("", context.order(0, sent, sent).sent, 0, context.heading.control_id, context.digest)
         return AdtMessage(
             trigger=context.heading.trigger,
             order=before_any_adt,
             occurred=sent.at if sent else context.received,
             identifiers=who.identifiers,
-            demographics=who.demographics,
+            demographics=demographics,
             visit=context.visit(who),
             fact=None,
             doubts=tuple(dict.fromkeys(context.doubts)),

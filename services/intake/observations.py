@@ -18,6 +18,7 @@ LOINC = "LN"
 _ENCAPSULATED = frozenset({"ED", "RP"})
 _TEXTS = frozenset({"TX", "FT", "ST", ""})
 LONGEST_TEXT = 8_000
+LONGEST_NUMBER, MOST_DIGITS = 60, 30
 # Of two words of the same moment the later stage counts (HL7 table 0085).
 _STAGES = {"I": 0, "O": 0, "S": 1, "P": 1, "R": 1, "A": 1, "B": 1, "V": 1, "F": 2, "U": 2, "C": 3}
 _WITHDRAWN = 4
@@ -175,10 +176,15 @@ def _structured(result: Segment) -> str | None:
 
 def _number(text: str | None) -> Decimal | None:
     try:
-        number = Decimal(text.strip()) if text else None
+        number = Decimal(text.strip()) if text and len(text) <= LONGEST_NUMBER else None
     except InvalidOperation:
         return None
-    return number if number is not None and number.is_finite() else None
+    return number if number is not None and is_a_measurement(number) else None
+
+
+def is_a_measurement(number: Decimal) -> bool:
+    """Whether anything measured can be so large or so small: more than that no arithmetic and no store takes."""
+    return number.is_finite() and (not number or abs(number.adjusted()) <= MOST_DIGITS)
 
 
 def _texts(lines: Iterable[Segment]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """People in a message: PID as demographics, XCN as practitioners, CX as identifiers."""
 
 from collections.abc import Mapping
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from services.intake.codes import IDENTITY_PREFERENCE, NO_IDENTITY
@@ -105,6 +105,18 @@ def demographics(pid: Segment, feed: Feed, found: tuple[Identifier, ...]) -> dic
     if flag in {"Y", "N"} or moment:
         said["deceased"] = flag != "N"
     return said
+
+
+def without_death_ahead(said: Mapping[str, Any], latest: datetime, *, is_said_dead: bool) -> Mapping[str, Any]:
+    """The same, where it tells of a death later than that: a typing error, by which nobody is taken for dead.
+
+    `is_said_dead`: that the patient died is said beside the time, and stands.
+    """
+    died = said.get("deceased_at")
+    if died is None or datetime.fromisoformat(died) <= latest:
+        return said
+    left_out = {"deceased_at"} if is_said_dead else {"deceased_at", "deceased"}
+    return {name: value for name, value in said.items() if name not in left_out}
 
 
 def put(said: dict[str, Any], name: str, segment: Segment, number: int, value: Any) -> None:

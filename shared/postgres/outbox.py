@@ -1,6 +1,6 @@
 """The outbox: what a service says, in the same transaction as what it did."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,25 @@ SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::bigint[]
 # Both in one statement, for drafts that name no other: see the function.
 APPEND_AT_ONCE = "SELECT append_outbox($1, $2, $3, $4, $5, $6, $7, $8, $9)"
 Numbers = dict[tuple[str, str], tuple[int, int]]
+MOST_BYTES = 800_000
+"""Of one event's value: with its headers it still fits the 1 MB that brokers take."""
+MOST_TOGETHER = 64 * 1024 * 1024
+"""Of all that one transaction says: a message of many parts repeats its patient in each."""
+
+
+class EventTooLargeError(ValueError):
+    """No broker would take it, and all that is said after it would wait behind it for ever."""
+
+
+def values_of(drafts: Sequence[Draft]) -> Iterator[bytes]:
+    """The events' values as they are published. Raises EventTooLargeError, also where they are too much together."""
+    together = 0
+    for draft in drafts:
+        value = draft.fact.model_dump_json(exclude_none=True).encode()
+        together += len(value)
+        if len(value) > MOST_BYTES or together > MOST_TOGETHER:
+            raise EventTooLargeError(f"{draft.fact.TYPE} of {len(value)} bytes, {together} with those before it")
+        yield value
 
 
 def pack_headers(headers: Sequence[tuple[str, bytes]]) -> bytes:
@@ -73,10 +92,9 @@ def unnumbered(source: str, drafts: Sequence[Draft]) -> list[Sequence[object]]:
     streams = sorted(counts)
     places = {key: (place, iter(range(1, counts[key] + 1))) for place, key in enumerate(streams, 1)}
     rows: list[tuple[object, ...]] = []
-    for draft in drafts:
+    for draft, value in zip(drafts, values_of(drafts), strict=True):
         place, nth = places[draft.on_topic, draft.subject]
         headers = orjson.dumps(attributes_of(draft, source))
-        value = draft.fact.model_dump_json(exclude_none=True).encode()
         rows.append((draft.id, place, next(nth), draft.fact.TYPE, headers, value))
     columns: list[Sequence[object]] = [list(column) for column in zip(*rows, strict=True)]
     topics, subjects = [topic for topic, _ in streams], [subject for _, subject in streams]
@@ -86,7 +104,7 @@ def unnumbered(source: str, drafts: Sequence[Draft]) -> list[Sequence[object]]:
 def _columns(source: str, drafts: Sequence[Draft], numbers: Numbers, recorded: datetime) -> list[Sequence[object]]:
     given: dict[object, int] = {}
     rows: list[tuple[object, ...]] = []
-    for draft in drafts:
+    for draft, value in zip(drafts, values_of(drafts), strict=True):
         key = (draft.on_topic, draft.subject)
         epoch, before = numbers[key]
         sequence = before + 1
@@ -94,6 +112,5 @@ def _columns(source: str, drafts: Sequence[Draft], numbers: Numbers, recorded: d
         given[draft.id] = sequence
         after = Barrier(subject=draft.after.subject, sequence=given[draft.after.id]) if draft.after else None
         headers = headers_of(draft, source=source, sequence=sequence, epoch=epoch, recorded=recorded, after=after)
-        value = draft.fact.model_dump_json(exclude_none=True).encode()
         rows.append((draft.id, *key, epoch, sequence, draft.fact.TYPE, pack_headers(headers), value, recorded))
     return [list(column) for column in zip(*rows, strict=True)]

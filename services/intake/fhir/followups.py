@@ -1,15 +1,17 @@
 """Appointment, Observation and DocumentReference as SIU, ORU and MDM are read."""
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any, Literal
 
 from pydantic import Field
 
 from services.intake.fhir.codes import CODE_SYSTEMS
 from services.intake.fhir.graph import Found, Graph, Issue, UnreadableError, read_resource
-from services.intake.fhir.resources import BusinessIdentifier, Concept, DateTime, Element, Reference, Resource
+from services.intake.fhir.resources import BusinessIdentifier, Concept, DateTime, Element, Reference, Resource, Several
 from services.intake.fhir.telling import Telling, Told, known_only
 from services.intake.message import Rank
+from services.intake.observations import LONGEST_NUMBER, is_a_measurement
 from services.intake.statement import About, Statement
 from shared.events.people import Identifier
 
@@ -43,6 +45,7 @@ _DOCUMENTS: Mapping[str, tuple[str, Rank]] = {
 }
 # DocumentReference.docStatus -> TXA-17 (HL7 table 0271).
 _COMPLETIONS = {"preliminary": "IP", "final": "AU", "amended": "AU"}
+_UCUM = "http://unitsofmeasure.org"
 # A discharge summary has one name in HL7 v2 (TXA-2) and another in LOINC.
 _DOCUMENT_TYPES = {"18842-5": "DS"}
 
@@ -53,18 +56,18 @@ class AppointmentParticipant(Element):
 
 class Appointment(Resource):
     resource_type: Literal["Appointment"] = Field(alias="resourceType")
-    identifier: tuple[BusinessIdentifier, ...] = ()
+    identifier: Several[BusinessIdentifier] = ()
     status: Literal[
         "proposed", "pending", "booked", "arrived", "fulfilled", "cancelled", "noshow", "entered-in-error",
         "checked-in", "waitlist",
     ]  # fmt: skip
-    service_type: tuple[Concept, ...] = Field(default=(), alias="serviceType")
-    specialty: tuple[Concept, ...] = ()
-    reason_code: tuple[Concept, ...] = Field(default=(), alias="reasonCode")
+    service_type: Several[Concept] = Field(default=(), alias="serviceType")
+    specialty: Several[Concept] = ()
+    reason_code: Several[Concept] = Field(default=(), alias="reasonCode")
     start: DateTime | None = None
     end: DateTime | None = None
-    based_on: tuple[Reference, ...] = Field(default=(), alias="basedOn")
-    participant: tuple[AppointmentParticipant, ...] = Field(min_length=1)
+    based_on: Several[Reference] = Field(default=(), alias="basedOn")
+    participant: Several[AppointmentParticipant] = Field(min_length=1)
 
     def actor(self, kind: str, graph: Graph) -> Reference | None:
         found = (one.actor for one in self.participant if one.actor)
@@ -74,7 +77,13 @@ class Appointment(Resource):
 class Quantity(Element):
     value: float | int | None = None
     unit: str | None = None
+    system: str | None = None
     code: str | None = None
+
+    @property
+    def measured_in(self) -> str | None:
+        """The unit as UCUM writes it, else as it is shown."""
+        return (self.code if self.system == _UCUM else None) or self.unit or self.code
 
 
 class Measured(Element):
@@ -86,12 +95,12 @@ class Measured(Element):
     concept: Concept | None = Field(default=None, alias="valueCodeableConcept")
     integer: int | None = Field(default=None, alias="valueInteger")
     flag: bool | None = Field(default=None, alias="valueBoolean")
-    interpretation: tuple[Concept, ...] = ()
+    interpretation: Several[Concept] = ()
 
 
 class Observation(Measured, Resource):
     resource_type: Literal["Observation"] = Field(alias="resourceType")
-    identifier: tuple[BusinessIdentifier, ...] = ()
+    identifier: Several[BusinessIdentifier] = ()
     status: Literal[
         "registered", "preliminary", "final", "amended", "corrected", "cancelled", "entered-in-error", "unknown"
     ]
@@ -99,7 +108,7 @@ class Observation(Measured, Resource):
     encounter: Reference | None = None
     effective: DateTime | None = Field(default=None, alias="effectiveDateTime")
     issued: DateTime | None = None
-    based_on: tuple[Reference, ...] = Field(default=(), alias="basedOn")
+    based_on: Several[Reference] = Field(default=(), alias="basedOn")
     device: Reference | None = None
     component: tuple[Measured, ...] = ()
     has_member: tuple[Reference, ...] = Field(default=(), alias="hasMember")
@@ -111,20 +120,20 @@ class DocumentRelation(Element):
 
 
 class DocumentContext(Element):
-    encounter: tuple[Reference, ...] = ()
+    encounter: Several[Reference] = ()
 
 
 class DocumentReference(Resource):
     resource_type: Literal["DocumentReference"] = Field(alias="resourceType")
     master: BusinessIdentifier | None = Field(default=None, alias="masterIdentifier")
-    identifier: tuple[BusinessIdentifier, ...] = ()
+    identifier: Several[BusinessIdentifier] = ()
     status: Literal["current", "superseded", "entered-in-error"]
     completion: str | None = Field(default=None, alias="docStatus")
     type: Concept = Concept()
     subject: Reference
     date: DateTime | None = None
-    author: tuple[Reference, ...] = ()
-    relates_to: tuple[DocumentRelation, ...] = Field(default=(), alias="relatesTo")
+    author: Several[Reference] = ()
+    relates_to: Several[DocumentRelation] = Field(default=(), alias="relatesTo")
     context: DocumentContext = DocumentContext()
 
 
@@ -216,7 +225,8 @@ def has_value(part: Measured) -> bool:
 def _value(part: Measured) -> tuple[str | None, str | None, str | None]:
     """Number, unit, text."""
     if part.quantity and part.quantity.value is not None:
-        return str(part.quantity.value), part.quantity.unit or part.quantity.code, None
+        value, unit = str(part.quantity.value), part.quantity.measured_in
+        return (value, unit, None) if is_a_measurement(Decimal(value)) else (None, unit, value[:LONGEST_NUMBER])
     if part.integer is not None:
         return str(part.integer), None, None
     if part.flag is not None:

@@ -45,6 +45,7 @@ class Graph:
     def __init__(self, root: Found, entries: Sequence[Entry] = ()) -> None:
         self._by_url: dict[str, Found] = {}
         self._by_id: dict[str, Found] = {}
+        self._read: dict[str, Resource] = {}
         for number, entry in enumerate(entries):
             self._add(Found(entry.resource, f"{root.path}.entry[{number}].resource"), entry.full_url)
         if not entries:
@@ -75,7 +76,11 @@ class Graph:
         found = self.find(reference)
         if found is None or found.type != model.__name__:
             return None
-        return read_resource(found, model)
+        # Read once, however often it is referred to.
+        known = self._read.get(found.path)
+        if not isinstance(known, model):
+            known = self._read[found.path] = read_resource(found, model)
+        return known
 
 
 def read_resource(found: Found, model: type[R]) -> R:

@@ -11,7 +11,7 @@ import orjson
 
 from services.intake.arrival import Arrival
 from services.intake.codes import NO_IDENTITY
-from services.intake.context import sortable
+from services.intake.context import FURTHEST_AHEAD, sortable
 from services.intake.feeds import Feed, FeedDirectory
 from services.intake.fhir import codes, followups, people, persons, referrals, reports, visit
 from services.intake.fhir.graph import Found, Graph, Issue, UnreadableError, logical_id, read_resource
@@ -19,6 +19,7 @@ from services.intake.fhir.resources import Encounter, MessageBundle, MessageHead
 from services.intake.fhir.telling import Telling, Told
 from services.intake.fhir.times import Moments
 from services.intake.message import AdtMessage, Heading, OrderKey, Outcome, Reason, StayFact, Verdict
+from services.intake.person import without_death_ahead
 from services.intake.triggers import ALONE, PATIENT_ONLY, RANKS
 from shared.events import uuid7
 from shared.events.people import Identifier
@@ -86,6 +87,9 @@ def read_fhir(
         request = _request(raw, wanted, resource_id)
         arrival.heading = _heading(request.event or request.focus.type, request.control_id)
         arrival.verdict = _apply(arrival, request, feed, feeds)
+        if arrival.adt:
+            arrival.adt = _without_deaths_ahead(arrival.adt, arrival.received + FURTHEST_AHEAD)
+            arrival.doubts = arrival.adt.doubts
         issues = tuple(_doubted(name, request.focus) for name in arrival.doubts)
     except UnreadableError as error:
         issues = error.issues
@@ -164,13 +168,11 @@ def _apply(arrival: Arrival, request: Request, feed: Feed, feeds: FeedDirectory)
     """Fills in what the rules need; answers the verdict where reading alone decides."""
     if request.focus.type in {"Patient", "Parameters"}:
         arrival.adt = _of_persons(arrival, request, feed)
-        arrival.doubts = arrival.adt.doubts
         return None
     if request.focus.type not in FOCUSES:
         return Verdict(Outcome.SKIPPED, reason=Reason.UNSUPPORTED_TYPE)
     if request.focus.type in STATING:
         arrival.adt = _stating(arrival, request, feed)
-        arrival.doubts = arrival.adt.doubts
         return None
     encounter = read_resource(request.focus, Encounter)
     if request.event:
@@ -180,8 +182,17 @@ def _apply(arrival: Arrival, request: Request, feed: Feed, feeds: FeedDirectory)
     if trigger is None or trigger in ALONE:
         return Verdict(Outcome.SKIPPED, reason=Reason.UNSUPPORTED_TRIGGER)
     arrival.adt = _adt(arrival, request, encounter, trigger, feeds)
-    arrival.doubts = arrival.adt.doubts
     return None
+
+
+def _without_deaths_ahead(told: AdtMessage, latest: datetime) -> AdtMessage:
+    """deceased[x] is a flag or a time: where the time can't be, nobody has said that the patient died."""
+    said = without_death_ahead(told.demographics, latest, is_said_dead=False)
+    others = tuple(_without_deaths_ahead(other, latest) for other in told.others)
+    if said is told.demographics and others == told.others:
+        return told
+    doubts = told.doubts if said is told.demographics else (*told.doubts, "Patient.deceasedDateTime")
+    return replace(told, demographics=said, others=others, doubts=doubts)
 
 
 def _of_persons(arrival: Arrival, request: Request, feed: Feed) -> AdtMessage:

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from services.intake.fhir.followups import required
 from services.intake.fhir.graph import Found, Issue, UnreadableError, read_resource
-from services.intake.fhir.resources import BusinessIdentifier, Concept, Period, Reference, Resource
+from services.intake.fhir.resources import BusinessIdentifier, Concept, Period, Reference, Resource, Several
 from services.intake.fhir.telling import Telling, Told, known_only
 from services.intake.message import Rank
 from services.intake.statement import About, Statement
@@ -32,7 +32,7 @@ _ANSWERS: Mapping[str, tuple[str | None, Rank]] = {
 
 class ServiceRequest(Resource):
     resource_type: Literal["ServiceRequest"] = Field(alias="resourceType")
-    identifier: tuple[BusinessIdentifier, ...] = ()
+    identifier: Several[BusinessIdentifier] = ()
     status: Literal["draft", "active", "on-hold", "revoked", "completed", "entered-in-error", "unknown"]
     priority: Literal["routine", "urgent", "asap", "stat"] | None = None
     code: Concept = Concept()
@@ -40,8 +40,8 @@ class ServiceRequest(Resource):
     encounter: Reference | None = None
     occurrence: Period = Field(default=Period(), alias="occurrencePeriod")
     requester: Reference | None = None
-    performer: tuple[Reference, ...] = ()
-    reason_code: tuple[Concept, ...] = Field(default=(), alias="reasonCode")
+    performer: Several[Reference] = ()
+    reason_code: Several[Concept] = Field(default=(), alias="reasonCode")
 
 
 class Task(Resource):

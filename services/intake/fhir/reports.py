@@ -10,7 +10,7 @@ from pydantic import Field
 from services.intake.fhir.codes import CODE_SYSTEMS
 from services.intake.fhir.followups import Observation, has_value, observations, required
 from services.intake.fhir.graph import Found, Graph, Issue, UnreadableError, logical_id, read_resource
-from services.intake.fhir.resources import BusinessIdentifier, Concept, DateTime, Period, Reference, Resource
+from services.intake.fhir.resources import BusinessIdentifier, Concept, DateTime, Period, Reference, Resource, Several
 from services.intake.fhir.telling import Telling, Told
 from services.intake.statement import About, Statement
 from shared.events.people import Identifier
@@ -34,7 +34,7 @@ LONGEST_TEXT = 8_000
 
 class DiagnosticReport(Resource):
     resource_type: Literal["DiagnosticReport"] = Field(alias="resourceType")
-    identifier: tuple[BusinessIdentifier, ...] = ()
+    identifier: Several[BusinessIdentifier] = ()
     status: Literal[
         "registered", "partial", "preliminary", "final", "amended", "corrected", "appended", "cancelled",
         "entered-in-error", "unknown",
@@ -45,11 +45,11 @@ class DiagnosticReport(Resource):
     effective: DateTime | None = Field(default=None, alias="effectiveDateTime")
     effective_period: Period = Field(default=Period(), alias="effectivePeriod")
     issued: DateTime | None = None
-    based_on: tuple[Reference, ...] = Field(default=(), alias="basedOn")
-    performer: tuple[Reference, ...] = ()
+    based_on: Several[Reference] = Field(default=(), alias="basedOn")
+    performer: Several[Reference] = ()
     result: tuple[Reference, ...] = ()
     conclusion: str | None = None
-    conclusion_code: tuple[Concept, ...] = Field(default=(), alias="conclusionCode")
+    conclusion_code: Several[Concept] = Field(default=(), alias="conclusionCode")
 
     @property
     def text(self) -> str | None:

@@ -1,6 +1,6 @@
 """The elements of FHIR R4 that are read here, and no more: extensions and further elements are let through."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,10 +10,14 @@ DateTime = Annotated[
     Field(pattern=r"^\d{4}(-\d\d(-\d\d(T\d\d:\d\d(:\d\d(\.\d{1,9})?)?(Z|[+-]\d\d:\d\d))?)?)?$"),
 ]
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9\-.]{1,64}$")]
+MOST = 500
+T = TypeVar("T")
+Several = Annotated[tuple[T, ...], Field(max_length=MOST)]
+"""A list that may be gone through for each entry of another one: without a bound, two megabytes would take a minute."""
 
 
 class Element(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore", str_max_length=65_536)
 
 
 class Coding(Element):
@@ -25,7 +29,7 @@ class Coding(Element):
 class Concept(Element):
     """A CodeableConcept."""
 
-    coding: tuple[Coding, ...] = ()
+    coding: Several[Coding] = ()
     text: str | None = None
 
     @property
@@ -63,8 +67,8 @@ class HumanName(Element):
     use: str | None = None
     text: str | None = None
     family: str | None = None
-    given: tuple[str, ...] = ()
-    suffix: tuple[str, ...] = ()
+    given: Several[str] = ()
+    suffix: Several[str] = ()
 
 
 class ContactPoint(Element):
@@ -74,7 +78,7 @@ class ContactPoint(Element):
 
 class Address(Element):
     text: str | None = None
-    line: tuple[str, ...] = ()
+    line: Several[str] = ()
     city: str | None = None
     state: str | None = None
     postal_code: str | None = Field(default=None, alias="postalCode")
@@ -105,31 +109,31 @@ class PatientLink(Element):
 
 class Patient(Resource):
     resource_type: Literal["Patient"] = Field(alias="resourceType")
-    identifier: tuple[BusinessIdentifier, ...] = ()
-    name: tuple[HumanName, ...] = ()
+    identifier: Several[BusinessIdentifier] = ()
+    name: Several[HumanName] = ()
     gender: Literal["male", "female", "other", "unknown"] | None = None
     birth_date: Annotated[str, Field(pattern=r"^\d{4}(-\d\d(-\d\d)?)?$")] | None = Field(
         default=None, alias="birthDate"
     )
     deceased_flag: bool | None = Field(default=None, alias="deceasedBoolean")
     deceased_at: DateTime | None = Field(default=None, alias="deceasedDateTime")
-    telecom: tuple[ContactPoint, ...] = ()
-    address: tuple[Address, ...] = ()
-    communication: tuple[Communication, ...] = ()
-    general_practitioner: tuple[Reference, ...] = Field(default=(), alias="generalPractitioner")
+    telecom: Several[ContactPoint] = ()
+    address: Several[Address] = ()
+    communication: Several[Communication] = ()
+    general_practitioner: Several[Reference] = Field(default=(), alias="generalPractitioner")
     active: bool | None = None
-    link: tuple[PatientLink, ...] = ()
+    link: Several[PatientLink] = ()
 
 
 class Practitioner(Resource):
     resource_type: Literal["Practitioner"] = Field(alias="resourceType")
-    identifier: tuple[BusinessIdentifier, ...] = ()
-    name: tuple[HumanName, ...] = ()
+    identifier: Several[BusinessIdentifier] = ()
+    name: Several[HumanName] = ()
 
 
 class Location(Resource):
     resource_type: Literal["Location"] = Field(alias="resourceType")
-    identifier: tuple[BusinessIdentifier, ...] = ()
+    identifier: Several[BusinessIdentifier] = ()
     name: str | None = None
     physical_type: Concept = Field(default=Concept(), alias="physicalType")
     part_of: Reference | None = Field(default=None, alias="partOf")
@@ -142,7 +146,7 @@ class Condition(Resource):
 
 
 class EncounterParticipant(Element):
-    type: tuple[Concept, ...] = ()
+    type: Several[Concept] = ()
     individual: Reference | None = None
 
 
@@ -171,26 +175,26 @@ EncounterStatusCode = Literal[
 
 class Encounter(Resource):
     resource_type: Literal["Encounter"] = Field(alias="resourceType")
-    identifier: tuple[BusinessIdentifier, ...] = ()
+    identifier: Several[BusinessIdentifier] = ()
     status: EncounterStatusCode
     encounter_class: Coding = Field(alias="class")
-    type: tuple[Concept, ...] = ()
+    type: Several[Concept] = ()
     service_type: Concept = Field(default=Concept(), alias="serviceType")
     priority: Concept = Concept()
     subject: Reference
-    participant: tuple[EncounterParticipant, ...] = ()
+    participant: Several[EncounterParticipant] = ()
     period: Period = Period()
-    reason_code: tuple[Concept, ...] = Field(default=(), alias="reasonCode")
-    diagnosis: tuple[EncounterDiagnosis, ...] = ()
+    reason_code: Several[Concept] = Field(default=(), alias="reasonCode")
+    diagnosis: Several[EncounterDiagnosis] = ()
     hospitalization: Hospitalization = Hospitalization()
-    location: tuple[EncounterLocation, ...] = ()
+    location: Several[EncounterLocation] = ()
 
 
 class MessageHeader(Resource):
     resource_type: Literal["MessageHeader"] = Field(alias="resourceType")
     event_coding: Coding | None = Field(default=None, alias="eventCoding")
     event_uri: str | None = Field(default=None, alias="eventUri")
-    focus: tuple[Reference, ...] = Field(min_length=1)
+    focus: Several[Reference] = Field(min_length=1)
 
     @property
     def event(self) -> str:

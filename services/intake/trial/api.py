@@ -12,6 +12,7 @@ from services.intake import er7
 from services.intake.batches import split
 from services.intake.feed_file import BrokenFeedsError, FileProblem, parse_feeds
 from services.intake.feeds import Feed, FeedDirectory
+from services.intake.offering import must_be_of
 from services.intake.reading import sender_of
 from services.intake.trial.report import Report, report_of
 from services.intake.trial.trying import Trial
@@ -32,7 +33,7 @@ def trials_router(feeds: FeedDirectory) -> APIRouter:
     one_at_a_time = asyncio.Semaphore(1)
 
     @router.post("/trials/{feed}", response_model=None)
-    async def check(feed: FeedName, request: Request, _caller: Tryer) -> Response | Report:
+    async def check(feed: FeedName, request: Request, caller: Tryer) -> Response | Report:
         """The body is the file, or a form with `file` and `configuration`: a feed as it would stand in the feeds file,
         instead of the one in force. With `Accept: application/x-ndjson` progress is told while it runs.
         """
@@ -42,7 +43,7 @@ def trials_router(feeds: FeedDirectory) -> APIRouter:
             raise Problem(422, "There is no message in this file", "None begins with MSH.", slug="no-message")
         if len(messages) > MOST_MESSAGES:
             raise Problem(413, "Too many messages for a trial", slug="too-many-messages", limit=MOST_MESSAGES)
-        trial = _on_trial(feed, configuration, feeds, messages[0])
+        trial = _on_trial(feed, configuration, feeds, messages[0], caller)
         if LINES in request.headers.get("accept", ""):
             return StreamingResponse(_told(trial, messages, one_at_a_time), media_type=LINES)
         async with one_at_a_time:
@@ -61,8 +62,11 @@ async def _sent(request: Request) -> tuple[bytes, str | None]:
         return content, sent.fields.get("configuration", "").strip() or None
 
 
-def _on_trial(name: str, configuration: str | None, feeds: FeedDirectory, first: bytes) -> Trial:
-    """Of the feed as it was sent along, else as it is in force, else of a new one for the file's first sender."""
+def _on_trial(name: str, configuration: str | None, feeds: FeedDirectory, first: bytes, caller: Caller) -> Trial:
+    """Of the feed as it was sent along, else as it is in force, else of a new one for the file's first sender.
+
+    Raises Problem: what is in force for other facilities is not shown by what it makes of a file.
+    """
     if configuration is not None:
         try:
             sent = parse_feeds(configuration).feeds
@@ -74,6 +78,7 @@ def _on_trial(name: str, configuration: str | None, feeds: FeedDirectory, first:
         return Trial(found)
     known = next((feed for feed in feeds.feeds if feed.name == name), None)
     if known:
+        must_be_of(known, caller)
         return Trial(known)
     facility = Facility(code=_facility_of(first) or name, time_zone="UTC")
     return Trial(Feed(name=name, facility=facility), is_new=True)

@@ -275,3 +275,42 @@ def test_a_merge_may_come_as_a_message_or_an_operation() -> None:
 )
 def test_a_patient_or_merge_that_names_nobody_is_refused(body: bytes | dict[str, Any], expression: str) -> None:
     assert read(body).issues[0].expression == expression
+
+
+def test_a_list_that_is_gone_through_for_each_of_another_has_a_bound() -> None:
+    attending = {"type": [{"coding": [{"code": "ATND"}]}], "individual": {"reference": "Practitioner/x"}}
+    many = {"resourceType": "Practitioner", "id": "x", "identifier": [{"value": str(n)} for n in range(500)]}
+    told = encounter(participant=[attending] * 500)
+    assert read(message("notification-admit", told, patient(), many, sent=SENT)).arrival.adt is not None
+    too_many = encounter(participant=[attending] * 501)
+    [issue] = read(message("notification-admit", too_many, patient(), many, sent=SENT)).issues
+    assert issue.expression.endswith(".participant")
+
+
+def test_a_text_is_no_longer_than_a_page_may_be() -> None:
+    found = read(
+        message(
+            "notification-admit",
+            encounter(),
+            patient(language="x" * 70_000, name=[{"family": "x" * 70_000}]),
+            sent=SENT,
+        )
+    )
+    assert found.arrival.verdict is not None
+    assert [issue.expression for issue in found.issues] == ["Bundle.entry[2].resource.name[0].family"]
+    assert "xxx" not in found.issues[0].text
+
+
+@pytest.mark.parametrize("died", ["2026-03-12T00:00:00Z", "2062-03-06"])
+def test_nobody_is_dead_who_is_yet_to_die(died: str) -> None:
+    found = adt_of(message("notification-admit", encounter(), patient(deceasedDateTime=died), sent=SENT))
+    assert not {"deceased", "deceased_at"} & set(found.demographics)
+    assert "Patient.deceasedDateTime" in found.doubts
+
+
+@pytest.mark.parametrize("start", ["2026", "2026-03"])
+def test_a_stay_that_began_in_a_month_began_on_no_day(start: str) -> None:
+    found = adt_of(message("notification-admit", encounter(period={"start": start}), patient(), sent=SENT))
+    assert found.fact is not None
+    assert "admitted_at" not in found.fact.said
+    assert "Encounter.period.start without a day" in found.doubts

@@ -77,6 +77,26 @@ def test_an_observation_says_value_and_unit() -> None:
     assert statement_of(weight("entered-in-error")).said["status"] == "W"
 
 
+@pytest.mark.parametrize(
+    ("unit", "system", "code", "said"),
+    [
+        ("beats/minute", "http://unitsofmeasure.org", "/min", "/min"),
+        ("mmHg", "http://unitsofmeasure.org", "mm[Hg]", "mm[Hg]"),
+        ("kg", None, None, "kg"),
+        ("lbs", "http://example.org/units", "17", "lbs"),
+        (None, None, "kg", "kg"),
+    ],
+)
+def test_a_unit_is_said_as_ucum_writes_it(unit: str | None, system: str | None, code: str | None, said: str) -> None:
+    quantity = {"value": 82.5, "unit": unit, "system": system, "code": code}
+    assert statement_of(weight(valueQuantity=quantity)).said["unit"] == said
+
+
+def test_what_nobody_can_have_measured_is_no_number() -> None:
+    said = statement_of(weight(valueQuantity={"value": 1e300, "unit": "kg"})).said
+    assert (said["value"], said["text"]) == (None, "1e+300")
+
+
 def test_a_blood_pressure_is_two_observations() -> None:
     parts = [
         {"code": {"coding": [{"system": "http://loinc.org", "code": code}]}, "valueQuantity": {"value": value, "unit": "mm[Hg]"}}

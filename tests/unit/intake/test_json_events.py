@@ -82,6 +82,23 @@ def test_a_clock_that_is_far_ahead_is_a_doubt() -> None:
     assert arrival.doubts == ("recorded",)
 
 
+@pytest.mark.parametrize("year", ["0001", "1849", "2027", "9999"])
+def test_absurd_times_count_as_not_said(year: str) -> None:
+    absurd = f"{year}-12-31T23:59:59+14:00"
+    told = event(recorded=absurd, occurred=absurd)
+    told["stay"] |= {"discharged_at": absurd, "admitted_at": absurd.replace("2027", "9998")}
+    told["patient"] |= {"deceased_at": absurd}
+    adt = read(told)[0].adt
+    assert adt is not None
+    assert adt.fact is not None
+    assert set(adt.doubts) == {
+        *("recorded", "occurred", "stay.discharged_at", "stay.admitted_at", "patient.deceased_at")
+    }
+    assert not {"discharged_at", "admitted_at"} & set(adt.fact.said)
+    assert "deceased" not in adt.demographics
+    assert (adt.occurred, adt.order.recorded) == (NOW, "2026-03-10T00:00:00.000000+00:00")
+
+
 def test_a_field_that_nobody_knows_is_not_repeated() -> None:
     arrival, _ = read(event() | {"Zebulon Testa": 1})
     assert arrival.verdict is not None

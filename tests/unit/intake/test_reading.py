@@ -100,6 +100,22 @@ def test_a_discharge_without_a_day_counts_from_the_event(discharged: str) -> Non
     assert message.fact.moments["PV1-45"][1] in {"month", "year"}
 
 
+@pytest.mark.parametrize(
+    ("died", "flag", "told"),
+    [
+        ("20260720", "", {"deceased": True, "deceased_at": "2026-07-20T05:00:00+00:00"}),
+        ("20260721", "", {}),
+        ("20620306", "", {}),
+        ("20620306", "Y", {"deceased": True}),
+        ("20260306", "N", {"deceased": False, "deceased_at": "2026-03-06T06:00:00+00:00"}),
+    ],
+)
+def test_nobody_is_dead_who_is_yet_to_die(died: str, flag: str, told: dict[str, Any]) -> None:
+    message = read(adt("A08").replace(b"19480214|F", f"19480214|F{'|' * 21}{died}|{flag}".encode()))
+    assert {name: value for name, value in message.demographics.items() if name.startswith("deceased")} == told
+    assert ("PID-29" in message.doubts) == ("deceased_at" not in told)
+
+
 def test_crlf_latin1_and_dates_without_a_day() -> None:
     message = read(specimen("a08-crlf-undeclared-latin1"))
     assert message.demographics["name"] == {"family": "Sørensen", "given": "Zoë"}

@@ -162,6 +162,17 @@ def test_what_is_told_of_a_document(messages: list[bytes], expected: list[str]) 
     assert types(told(*messages)) == [f"followup.document-{what}" for what in expected]
 
 
+@pytest.mark.parametrize("number", ["1E999999999", "1e-999999999", "9" * 61, "-1e31", "NaN", "Infinity"])
+def test_what_nobody_can_have_measured_is_text(number: str) -> None:
+    fact = only(told(oru(T1, f"OBX|1|NM|8480-6^BP^LN||{number}|mm[Hg]|||||F")))
+    assert (fact.value, fact.text) == (None, number)
+
+
+@pytest.mark.parametrize("number", ["0", "0.000", "1e30", "-273.15", "+182"])
+def test_a_number_is_one(number: str) -> None:
+    assert only(told(oru(T1, f"OBX|1|NM|8480-6^BP^LN||{number}|mm[Hg]|||||F"))).value == Decimal(number)
+
+
 def test_a_document_says_what_it_is_and_nothing_of_its_content() -> None:
     fact = only(told(mdm("T02", T1)))
     assert (fact.document.value, fact.document_type, fact.completion, fact.actor) == ("D1", "DS", "LA", "Alice Attend")
