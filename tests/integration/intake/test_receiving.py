@@ -122,6 +122,19 @@ async def test_many_messages_of_one_stay_in_one_group(intake: Intake) -> None:
     assert [m.get("whereto") for m in stay["state"]["milestones"]] == [None, *(f"W{n}^1^A" for n in range(1, 6))]
 
 
+async def test_what_no_broker_would_take_is_held_alone(intake: Intake) -> None:
+    """Said, it would stand before everything else in the outbox for ever."""
+    sender = await intake.sender()
+    names = {"1": "Testa", "huge": "x" * 900_000, "2": "Testa"}
+    told = [adt("A01", control_id=one, mrn=one, visit=f"V{one}", family=family) for one, family in names.items()]
+    sender.write(b"".join(b"\x0b" + message + b"\x1c\x0d" for message in told))
+    assert [(await sender.answer())[1][1:3] for _ in names] == [["AA", one] for one in names]
+    assert await intake.event_types() == ["encounter.admitted"] * 2
+    assert await intake.rows("SELECT control_id, reason FROM message WHERE outcome = 'held'") == [
+        {"control_id": "huge", "reason": "rule-failed"}
+    ]
+
+
 async def test_one_poison_message_among_good_ones_is_held_alone(
     intake: Intake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
