@@ -1,11 +1,12 @@
 """How every route of transitions answers: who asks and when, refusals as problems, places in lists."""
 
 from collections.abc import Awaitable
-from datetime import datetime, timedelta
-from typing import TypeVar
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import Request
+from pydantic import AfterValidator, AwareDatetime
 
 from services.transitions.acting import Act, StaleVersionError, UnknownError
 from services.transitions.task import NotAllowedError
@@ -13,7 +14,18 @@ from shared.http import Caller, Problem
 from shared.postgres import Transaction
 
 CLOCKS_APART = timedelta(minutes=5)
+_EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 Answer = TypeVar("Answer")
+
+
+def _within_reach(at: datetime) -> datetime:
+    if not _EARLIEST <= at <= _LATEST:
+        raise ValueError("lies beyond any calendar that is counted here")
+    return at
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_within_reach)]
+"""With its offset, and such that days can be counted from it, in any zone."""
 
 
 async def act_of(tx: Transaction, caller: Caller, request: Request, key: str | None) -> Act:
@@ -53,7 +65,7 @@ def place_in(name: str, text: str | None) -> tuple[datetime, UUID] | None:
         place = datetime.fromisoformat(at), UUID(last)
     except ValueError:
         place = None
-    if place is None or place[0].tzinfo is None:
+    if place is None or place[0].tzinfo is None or not _EARLIEST <= place[0] <= _LATEST:
         wants = f"{name} is the `next` of the page before"
         raise Problem(422, "The request does not fit", wants, slug="invalid-request", field=f"query.{name}")
     return place

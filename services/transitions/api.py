@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from services.transitions import acting
-from services.transitions.answers import act_of, answered, must_be_past, place_in, unknown
+from services.transitions.answers import Instant, act_of, answered, must_be_past, place_in, unknown
 from services.transitions.protocols import Library
 from services.transitions.store import known, tasklists, worklists
 from services.transitions.store.worklists import TransitionsWanted
@@ -38,12 +38,12 @@ class Contact(StrictModel):
     kind: Literal["attempted", "made"]
     channel: Word = "phone"
     with_whom: Word = "patient"
-    at: AwareDatetime
+    at: Instant
 
 
 class Reconciliation(StrictModel):
     by_role: Word
-    at: AwareDatetime
+    at: Instant
 
 
 class TeachBack(StrictModel):
@@ -53,7 +53,7 @@ class TeachBack(StrictModel):
     result: Literal["understood", "retaught", "needs-follow-up"]
     by_role: Word | None = None
     with_whom: Word = "patient"
-    at: AwareDatetime
+    at: Instant
 
 
 class Synthesis(StrictModel):
@@ -61,7 +61,7 @@ class Synthesis(StrictModel):
     organisation: Word | None = None
     illness_severity: Literal["stable", "watcher", "unstable"] | None = None
     synthesis: Annotated[str, Field(min_length=1, max_length=2000)]
-    at: AwareDatetime
+    at: Instant
 
 
 def transitions_router(database: Database, library: Library) -> APIRouter:
@@ -106,7 +106,7 @@ def _add_reading(router: APIRouter, database: Database) -> None:
 def _add_one(router: APIRouter, database: Database) -> None:
     @router.get("/transitions/{transition_id}")
     async def transition(
-        transition_id: UUID, caller: Reader, request: Request, known_at: AwareDatetime | None = None
+        transition_id: UUID, caller: Reader, request: Request, known_at: Instant | None = None
     ) -> dict[str, Any]:
         """As it stands; with `known_at`, as it was known here at that instant, whatever was heard of it since."""
         async with database.pool.acquire() as connection:
@@ -120,7 +120,7 @@ def _add_one(router: APIRouter, database: Database) -> None:
 
     @router.get("/transitions/{transition_id}/evidence")
     async def evidence(
-        transition_id: UUID, caller: Reader, request: Request, known_at: AwareDatetime | None = None
+        transition_id: UUID, caller: Reader, request: Request, known_at: Instant | None = None
     ) -> dict[str, Any]:
         """What was done for the patient since the stay began: when, when it was recorded, when it was known here."""
         async with database.transaction() as tx:

@@ -104,7 +104,7 @@ class EvidenceRule(Part):
 class Step(Part):
     """One level of the ladder: so long after the task was due, this role is told; `urgent`, in quiet hours too."""
 
-    after: timedelta = Field(ge=timedelta(0))
+    after: timedelta = Field(ge=timedelta(0), le=timedelta(days=366))
     role: str
     urgent: bool = False
 

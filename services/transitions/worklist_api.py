@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from services.transitions import acting
 from services.transitions.acting import Act, Change
-from services.transitions.answers import act_of, answered, place_in, unknown
+from services.transitions.answers import Instant, act_of, answered, place_in, unknown
 from services.transitions.protocols import Library
 from services.transitions.referrals.awaited import awaited
 from services.transitions.store import tasklists, worklists
@@ -53,7 +53,7 @@ class Reassignment(Seen):
 class Snooze(Reason):
     """The ladder rests until then, with its offset; the due time stays."""
 
-    until: AwareDatetime
+    until: Instant
 
 
 class Comment(Seen):
@@ -75,7 +75,7 @@ class Bulk(StrictModel):
     role: Word | None = None
     outcome: Text = "done"
     reason: Text | None = None
-    until: AwareDatetime | None = None
+    until: Instant | None = None
 
     @model_validator(mode="after")
     def _says_what_it_needs(self) -> Self:
@@ -122,7 +122,7 @@ def _add_lists(router: APIRouter, database: Database) -> None:
         owner: str | None = None,
         organisation: str | None = None,
         status: TaskStatus | None = None,
-        due_before: AwareDatetime | None = None,
+        due_before: Instant | None = None,
         escalated: bool | None = None,  # noqa: FBT001
         facility: str | None = None,
         after: str | None = None,

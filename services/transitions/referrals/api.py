@@ -5,10 +5,10 @@ from typing import Annotated, Any, Literal, Self, get_args
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request
-from pydantic import AwareDatetime, Field, model_validator
+from pydantic import Field, model_validator
 
 from services.transitions.acting import Act
-from services.transitions.answers import act_of, answered, must_be_past, place_in, unknown
+from services.transitions.answers import Instant, act_of, answered, must_be_past, place_in, unknown
 from services.transitions.referrals import acting, lists, store
 from services.transitions.referrals.acting import Step
 from services.transitions.referrals.lists import ReferralsWanted
@@ -59,7 +59,7 @@ class NewReferral(StrictModel):
     priority: Priority = Priority.ROUTINE
     performer: Word
     requester: Word | None = None
-    expires_at: AwareDatetime | None = None
+    expires_at: Instant | None = None
     reason: Text | None = None
     repeat_reason: Text | None = None
     draft: bool = False
@@ -72,9 +72,9 @@ class Doing(StrictModel):
     """`version` is the one the person saw; `at` is when it happened (now, unless said), with its offset."""
 
     version: int = Field(ge=1)
-    at: AwareDatetime | None = None
+    at: Instant | None = None
     reason: Text | None = None
-    scheduled_at: AwareDatetime | None = None
+    scheduled_at: Instant | None = None
     outcome: Text | None = None
 
     def said(self) -> dict[str, Any]:

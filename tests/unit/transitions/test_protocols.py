@@ -109,6 +109,13 @@ WRONG = [
         ),
         "in order of time",
     ),
+    (
+        (
+            "{name: a, version: '1', title: t, source: s, applies: {}, tasks: [{code: call, title: c, owner_role: n, source: s,"
+            " due: {minutes: 1}, ladder: [{after: P367D, role: a}]}]}"
+        ),
+        "tasks.0.ladder.0.after: Input should be less than or equal to 366 days",
+    ),
     ("{name: a, version: '1', title: t, source: s, applies: {colour: red}}", "applies.colour: Extra inputs"),
 ]
 
