@@ -36,7 +36,7 @@ class Context:
         self.pv1 = self.segment("PV1")
         self.pv2 = self.segment("PV2")
         self.doubts += self.source.doubts
-        self.zone: tzinfo = zone_of_message(self.source.header.text(7), self.feed.zone)
+        self.zone: tzinfo = zone_of_message(self.source.header.text(7) or "", self.feed.zone)
 
     def segment(self, name: str) -> Segment:
         """The first segment of that name; an empty one when there is none."""

@@ -88,15 +88,15 @@ def read_offset(text: str) -> tzinfo | None:
     return _offset(match[8], match[9], match[10])
 
 
-@lru_cache(maxsize=4096)
-def zone_of_message(sent: str | None, own: tzinfo) -> tzinfo:
-    """The default zone of all times in a message: MSH-7's offset, else the feed's `own` zone.
+@remembered(4096)
+def zone_of_message(sent: str, own: tzinfo) -> tzinfo:
+    """The default zone of all times in a message: MSH-7's offset, else the feed's `own` zone ("": it says no time).
 
     Where that zone has this very offset at that time, it is the zone meant: a time from before the clock change is the
     one that was on the wall then, whenever it is said again.
     """
-    offset = read_offset(sent) if sent else None
-    moment = read_moment(sent, own) if sent and offset else None
+    offset = read_offset(sent)
+    moment = read_moment(sent, own) if offset else None
     if offset is None or moment is None:
         return own
     return own if moment.at.astimezone(own).utcoffset() == offset.utcoffset(None) else offset
