@@ -1,5 +1,6 @@
 """ORU^R01: what results say. Each OBX (or run of text lines under one code) is one observation."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -31,6 +32,12 @@ class _Group:
     order: Segment
     request: Segment
     results: list[Segment] = field(default_factory=list)
+    measured: Counter[str] = field(default_factory=Counter)
+    """How often each code of its results stands in it."""
+
+    def add(self, result: Segment) -> None:
+        self.results.append(result)
+        self.measured[result.raw(3)] += 1
 
 
 def read(context: Context, who: Person) -> tuple[Statement, ...]:
@@ -54,7 +61,7 @@ def _groups(context: Context) -> Iterator[_Group]:
                     yield group
                 group, order = _Group(order, segment), context.empty
             case "OBX" if _coded(segment, 3)[0]:
-                group.results.append(segment)
+                group.add(segment)
             case _:
                 pass
     if group.results:
@@ -94,7 +101,7 @@ def _identifier(context: Context, who: Person, group: _Group, result: Segment, o
     if order:
         parts = (order.value, test, code, sub_id)
         # The same code measured several times under one order without sub-ids.
-        if not sub_id and sum(other.raw(3) == result.raw(3) for other in group.results) > 1:
+        if not sub_id and group.measured[result.raw(3)] > 1:
             parts = (*parts, result.text(14))
     elif observed:
         parts = (patient.type, patient.value, code, sub_id, observed.iso)

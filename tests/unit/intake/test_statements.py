@@ -135,6 +135,20 @@ def test_a_device_without_orders_has_one_result_a_measurement() -> None:
     assert facts[0].device == "SCALE7"
 
 
+@pytest.mark.timeout(120)
+def test_a_message_of_very_many_results_is_read_in_one_go() -> None:
+    """Comparing each with all others would take a quarter of an hour."""
+    many = 30_000
+    results = (f"OBX|{n}|NM|C{n}||1|||||F|||2026030307{n % 60:02}00" for n in range(many))
+    twice = (f"OBX|{n}|NM|C{n}||2|||||F|||20260303080000" for n in range(2))
+    adt = read(oru(T1, *results, *twice)).adt
+    assert adt
+    values = [one.identifier.value for one in adt.statements]
+    assert len(values) == len(set(values)) == many + 2
+    assert values[0].startswith("F9|24323-8|C0||2026")
+    assert values[2] == "F9|24323-8|C2|"
+
+
 def test_results_of_several_patients_are_each_ones_own() -> None:
     second = "PID|2||MRN002^^^GENHOSP^MR||Testb^Bea"
     results = ("OBR|1||F1|1^x", "OBX|1|NM|1^x^L||1", second, "OBR|2||F2|1^x", "OBX|1|NM|1^x^L||2")
