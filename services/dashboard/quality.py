@@ -77,7 +77,12 @@ def share_of(figure: Json | None, name: str = "") -> Share:
 def _spread(figure: Json) -> str | None:
     if figure["median"] is None:
         return None
-    return f"half within {figure['median']:g}, nine of ten within {figure['p90']:g} {figure['unit']}"
+    return f"half {_by(figure['median'], figure['unit'])}, nine of ten {_by(figure['p90'], figure['unit'])}"
+
+
+def _by(value: float, unit: str) -> str:
+    """What was done before its time has a negative value."""
+    return f"at least {-value:g} {unit} early" if value < 0 else f"within {value:g} {unit}"
 
 
 def _expected(told: Json | None) -> str | None:

@@ -46,7 +46,9 @@ def test_months_run_over_the_years_end() -> None:
 def test_a_share_in_words() -> None:
     share = share_of(figure())
     assert (share.words, share.excluded, share.left_out) == ("75 %", 3, (("admitted again", 2), ("died", 1)))
-    assert share.spread == "half within 4, nine of ten within 20.5 days"
+    assert share.spread == "half within 4 days, nine of ten within 20.5 days"
+    early = share_of(figure(median=-58.94, p90=2.5, unit="hours"))
+    assert early.spread == "half at least 58.94 hours early, nine of ten within 2.5 hours"
     nobody = share_of(figure(rate=None, numerator=0, denominator=0, median=None, p90=None))
     assert (nobody.words, nobody.spread) == ("none", None)
     assert share_of(None).words == "none"
