@@ -139,8 +139,8 @@ def test_a_device_without_orders_has_one_result_a_measurement() -> None:
 def test_a_message_of_very_many_results_is_read_in_one_go() -> None:
     """Comparing each with all others would take a quarter of an hour."""
     many = 30_000
-    results = (f"OBX|{n}|NM|C{n}||1|||||F|||2026030307{n % 60:02}00" for n in range(many))
-    twice = (f"OBX|{n}|NM|C{n}||2|||||F|||20260303080000" for n in range(2))
+    results = (f"OBX|{n}|NM|C{n}||1||||||F|||2026030307{n % 60:02}00" for n in range(many))
+    twice = (f"OBX|{n}|NM|C{n}||2||||||F|||20260303080000" for n in range(2))
     adt = read(oru(T1, *results, *twice)).adt
     assert adt
     values = [one.identifier.value for one in adt.statements]
