@@ -53,6 +53,23 @@ async def look(connection: "Connection", move: Move) -> list[Settled]:
     return [_settled(stay, facts.get(stay.identity.id, {}), family, surviving) for stay in stays]
 
 
+async def owners_told(connection: "Connection", patient_id: str) -> dict[UUID, str]:
+    """Whose each stay of this patient is by all that was said of it. Left out are those of which nothing that is kept
+    says whom it named.
+    """
+    ids = await family_store.stay_ids(connection, [patient_id])
+    facts = await replay_store.facts(connection, ids) if ids else {}
+    named = {stay: {fact.record for fact in told.values() if fact.record} for stay, told in facts.items()}
+    family = await family_store.family(connection, {patient_id}.union(*named.values()))
+    surviving = await family_store.surviving(connection, family.records)
+    found: dict[UUID, str] = {}
+    for stay in await store.stays_by_id(connection, [stay for stay in ids if named.get(stay)]):
+        told = facts[stay.identity.id]
+        record = trace(told, stay.identity.visit, patient_id, family.moves, family.joins).record
+        found[stay.identity.id] = surviving.get(record, record)
+    return found
+
+
 async def _concerned(connection: "Connection", move: Move) -> list[UUID]:
     if move.visit:
         stay = await solitary_store.stay_now(connection, move.visit)

@@ -28,6 +28,8 @@ class Hospital:
     account: dict[int, str] = field(default_factory=dict)
     former: dict[int, list[int]] = field(default_factory=dict)
     cycles: int = 0
+    merges: list[tuple[int, int]] = field(default_factory=list)
+    """Where each stands among what was told, and who retired."""
 
     def now(self, patient: int) -> int:
         while patient in self.merged:
@@ -93,6 +95,7 @@ class Hospital:
                 MERGES[self.choose(len(MERGES))], f"P{survivor}{self.mark}", mrg=f"P{retired}{self.mark}^^^GENHOSP^MR"
             )
             self.merged[retired] = survivor
+            self.merges.append((len(self.told) - 1, retired))
 
     def merge_back(self) -> None:
         """A cycle: which of the two is right, only a person can tell. Who is who is the same by either."""
@@ -195,6 +198,19 @@ class History:
         order = sorted(range(len(told)), key=lambda n: (self.places[n % len(self.places)] * 7919 + n * 104729) % 10007)
         again = [order[place % len(order)] for place in self.places[:3]]
         return [told[n] for n in [*order, *again]]
+
+
+def merging_histories(most: int = 9) -> st.SearchStrategy[History]:
+    """With a merge among them, but no cycle: of two merges that contradict each other none can be undone alone."""
+    merge, back = ACTS.index(Hospital.merge), ACTS.index(Hospital.merge_back)
+    acts = st.lists(st.sampled_from([n for n in range(len(ACTS)) if n != back]), min_size=1, max_size=most)
+    numbers = st.integers(0, 59)
+    return st.builds(
+        History,
+        st.tuples(acts, acts).map(lambda parts: (*parts[0], merge, *parts[1])),
+        st.lists(numbers, min_size=20, max_size=60).map(tuple),
+        st.lists(numbers, min_size=6, max_size=12).map(tuple),
+    )
 
 
 def histories(most: int = 9) -> st.SearchStrategy[History]:

@@ -1,5 +1,6 @@
 """What is kept of every joining of two records, so that it can be undone. The SQL of it, one function a statement."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -17,12 +18,17 @@ INSERT INTO identity_join (id, retired, survivor, basis, survivor_record, messag
 SELECT $1, $2, $3, $4, $5, $6, $7, $8,
        coalesce((SELECT array_agg(id ORDER BY id) FROM encounter WHERE patient_id = $2), '{}')
 """
-# Whoever had been merged into the retired record before goes with it.
 FIND = """
-SELECT id, retired, survivor, survivor_record, stays, joined_at, version, undone_at, basis
+SELECT id, retired, survivor, survivor_record, stays, joined_at, version, undone_at, basis,
+       coalesce(message_id, pair_id, id) AS cause
 FROM identity_join WHERE id = $1
 """
-JOINED_INTO = "SELECT retired, stays FROM identity_join WHERE survivor = $1 AND undone_at IS NULL AND id < $2"
+# What holds the records of a patient together, as it was said of these very records.
+BONDS = """
+SELECT s.retired, s.survivor, s.cause FROM same_patient s
+JOIN patient_key k ON k.id = s.retired AND (k.id = $1 OR k.survivor = $1)
+"""
+STAYS_JOINED = "SELECT stays FROM identity_join WHERE retired = ANY ($1) AND undone_at IS NULL"
 UNDONE = """
 UPDATE identity_join SET undone_at = clock_timestamp(), undone_by = $3, undone_reason = $4, restored = $5,
                          version = version + 1
@@ -89,9 +95,26 @@ async def find_join(connection: "Connection", join_id: UUID) -> Any:
     return await connection.fetchrow(FIND, join_id)
 
 
-async def joined_into(connection: "Connection", retired: str, before: UUID) -> list[Any]:
-    """The standing joins into this record that are older than `before`."""
-    return list(await connection.fetch(JOINED_INTO, retired, before))
+async def parting(connection: "Connection", survivor: str, row: Mapping[str, Any]) -> set[str]:
+    """The records that are held to be the survivor's by this join alone: the retired one, and whoever was said to be
+    the same as it, before or since, in whatever order that came.
+    """
+    rows = await connection.fetch(BONDS, survivor)
+    undone = {frozenset((one["retired"], one["survivor"])) for one in rows
+              if one["cause"] == row["cause"] and one["retired"] == row["retired"]}  # fmt: skip
+    bonds = {frozenset((one["retired"], one["survivor"])) for one in rows} - undone
+    records, left = {row["retired"]}, True
+    while left:
+        reached = {one for bond in bonds if bond & records for one in bond}
+        left = not reached <= records
+        records |= reached
+    return records - {survivor, row["survivor"]}
+
+
+async def stays_joined(connection: "Connection", records: Iterable[str]) -> set[UUID]:
+    """What these records had when they were joined to another."""
+    rows = await connection.fetch(STAYS_JOINED, sorted(records))
+    return {stay for row in rows for stay in row["stays"]}
 
 
 async def mark_undone(

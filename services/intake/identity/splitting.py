@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID, uuid4
 
-from services.intake import family_store, move_store, standing_store
+from services.intake import family_store, move_store, settling, standing_store
 from services.intake import store as intake_store
 from services.intake.arrival import Arrival
 from services.intake.chart import Patient
@@ -60,10 +60,13 @@ async def split(
     if await joins.mark_undone(tx.connection, join_id, version, by=by, reason=reason, restored=restored) is None:
         raise Problem(409, "It was undone already, or has changed since: look again", slug="stale-version")
     lineage = await _lineage(tx, feeds, seal, row, survivor)
-    # Those who had been joined into the retired record before go with it.
+    # Those who were said to be the same as the retired record go with it.
     await tx.lock([survivor, restored, *sorted(lineage.records)])
     await joins.redirect(tx.connection, sorted(lineage.records), restored)
     await family_store.say_apart(tx.connection, sorted(lineage.records))
+    # What came under the retired number since may speak of a stay that was the survivor's all the time.
+    told = await settling.owners_told(tx.connection, survivor)
+    lineage.stays = {one for one in lineage.stays | told.keys() if told.get(one, restored) == restored}
     return await _part(tx, lineage, row, survivor, restored, by, reason)
 
 
@@ -116,14 +119,8 @@ def _said(
 
 async def _lineage(tx: Transaction, feeds: FeedDirectory, seal: Seal, row: Mapping[str, Any], survivor: str) -> Lineage:
     """Told from what was kept at the join, and by reading again what has come since: it is sealed, not summarised."""
-    records, stays = {row["retired"]}, set(row["stays"])
-    waiting = [(row["retired"], row["id"])]
-    while waiting:
-        for older in await joins.joined_into(tx.connection, *waiting.pop()):
-            if older["retired"] not in records:
-                records.add(older["retired"])
-                stays |= set(older["stays"])
-                waiting.append((older["retired"], row["id"]))
+    records = await joins.parting(tx.connection, survivor, row)
+    stays = set(row["stays"]) | await joins.stays_joined(tx.connection, records)
     theirs = (await store.records(tx.connection, [row["retired"]])).get(row["retired"], [])
     lineage = Lineage(frozenset(records), stays, record_from_json(theirs), record_from_json(row["survivor_record"]))
     messages = await joins.messages_since(tx.connection, survivor, row["joined_at"])
