@@ -27,6 +27,10 @@ _CONDITIONS = {Acknowledging.ORIGINAL: ("", ""), Acknowledging.ENHANCED: ("AL", 
 _FAILED_VERDICT = Verdict(Outcome.HELD, reason=Reason.RULE_FAILED)
 
 
+Key = tuple[str, str, bytes]
+"""Feed, control id and digest: what is the same message sent again."""
+
+
 @dataclass(slots=True, eq=False)
 class Arrival:
     """`verdict` is set when reading alone decided; otherwise `adt` goes to the rules. `done`, made when it is offered,
@@ -77,7 +81,7 @@ class Arrival:
         return f"{self.heading.type}^{self.heading.trigger}".rstrip("^")[:LONGEST_TRIGGER]
 
     @property
-    def key(self) -> tuple[str, str, bytes]:
+    def key(self) -> Key:
         return (self.feed_name, self.control_id, self.digest)
 
 

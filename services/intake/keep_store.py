@@ -1,6 +1,6 @@
 """The SQL of what is kept before it is interpreted."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
@@ -68,9 +68,12 @@ async def prepare(connection: "Connection") -> None:
     await connection.execute(PREPARE)
 
 
-async def keep(connection: "Connection", arrivals: Sequence[Arrival], seal: Seal) -> set[UUID]:
+async def keep(
+    connection: "Connection", arrivals: Sequence[Arrival], seal: Seal, known: Collection[UUID] = ()
+) -> set[UUID]:
     """In one statement that commits. Answers which of them are refused, and so are to be answered by their verdict:
-    not those that were acknowledged positively when they came before.
+    not those that were acknowledged positively when they came before, as the log says, or, of those in `known`, who
+    waits to be interpreted.
     """
     columns = (
         [arrival.id for arrival in arrivals],
@@ -78,7 +81,7 @@ async def keep(connection: "Connection", arrivals: Sequence[Arrival], seal: Seal
         [arrival.host for arrival in arrivals],
         [seal.close(arrival.raw, arrival.id) for arrival in arrivals],
     )
-    refusals = [refusal_of(arrival) for arrival in arrivals]
+    refusals = [None if arrival.id in known else refusal_of(arrival) for arrival in arrivals]
     if not any(refusals):
         await connection.execute(KEEP, *columns)
         return set()

@@ -92,7 +92,9 @@ class Keeping:
         refused: set[UUID] = set()
         try:
             if group:
-                refused = await keep_store.keep(connection, [arrival for arrival, _, _ in group], self._seal)
+                arrivals = [arrival for arrival, _, _ in group]
+                known = {one.id for one in arrivals if one.verdict and self.working_off.has_acknowledged(one)}
+                refused = await keep_store.keep(connection, arrivals, self._seal, known)
             kept = True
             # Also where everybody who waited has hung up: while this process is not ready, nobody else comes to try.
             self.store_failures = 0

@@ -5,7 +5,7 @@ Also what another process left behind: it may have ended between the answer and 
 
 import asyncio
 import time
-from collections import deque
+from collections import Counter, deque
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,7 +15,7 @@ import asyncpg
 from cryptography.exceptions import InvalidTag
 
 from services.intake import keep_store
-from services.intake.arrival import Arrival, judge_arrival, read_on, refused_before, stand_by_the_answer
+from services.intake.arrival import Arrival, Key, judge_arrival, read_on, refused_before, stand_by_the_answer
 from services.intake.feeds import FeedDirectory
 from services.intake.keep_store import Kept
 from services.intake.receiving import GROUP_MOST, Reception
@@ -54,6 +54,8 @@ class WorkingOff:
         self._most_ahead = most_ahead
         self._unread: deque[tuple[Arrival, object]] = deque()
         self._here: dict[UUID, datetime] = {}
+        self._keys: dict[UUID, Key] = {}
+        self._acknowledged: Counter[Key] = Counter()
         self._bytes = self._bytes_unread = 0
         self._added = 0.0
         self._changed = asyncio.Event()
@@ -65,12 +67,20 @@ class WorkingOff:
             return
         arrival.is_kept = True
         self._here[arrival.id] = arrival.received
+        if not arrival.refusal:
+            # Its key as it was answered: read on with other feeds, it may be another.
+            self._keys[arrival.id] = arrival.key
+            self._acknowledged[arrival.key] += 1
         self._unread.append((arrival, sender))
         self._bytes += len(arrival.raw)
         self._bytes_unread += len(arrival.raw)
         self._added = time.monotonic()
         self._more.set()
         ARRIVALS_WAITING.set(len(self._here))
+
+    def has_acknowledged(self, arrival: Arrival) -> bool:
+        """Whether the same message waits here, acknowledged positively: the log does not tell of it yet."""
+        return self._acknowledged[arrival.key] > 0
 
     async def has_room(self) -> None:
         """Waits until fewer wait here than may."""
@@ -138,6 +148,10 @@ class WorkingOff:
     def _settled(self, arrival: Arrival, _verdict: object) -> None:
         """It took effect, or could not be stored at all: then it is taken up again later."""
         del self._here[arrival.id]
+        if key := self._keys.pop(arrival.id, None):
+            self._acknowledged[key] -= 1
+            if not self._acknowledged[key]:
+                del self._acknowledged[key]
         self._bytes -= len(arrival.raw)
         ARRIVALS_WAITING.set(len(self._here))
         self._changed.set()

@@ -96,6 +96,27 @@ async def test_what_was_acknowledged_before_is_answered_from_the_store(start_int
     assert await strict.event_types() == ["encounter.admitted"]
 
 
+async def test_what_was_acknowledged_and_waits_is_acknowledged_again(start_intake: StartIntake) -> None:
+    """The log does not tell of it yet: by the process that took it, and by the next one."""
+    training, other = (adt("A01", control_id=name, processing_id="T") for name in ("training", "other"))
+    generous = await start_intake(GENEROUS, drain_timeout_s=0.2)
+    async with full_disk(generous, "message_key"):
+        assert await _answers(generous, training) == ["AA"]
+        generous.listener.feeds = FEEDS
+        assert await _answers(generous, training, other, training) == ["AA", "AR", "AA"]
+        await generous.stop()
+        strict = await start_intake(drain_timeout_s=0.2)
+        resent = read_arrival(training, FEEDS, "127.0.0.1")
+        await until(lambda: _waits(strict, resent))
+        assert await _answers(strict, training, other) == ["AA", "AR"]
+    assert await strict.log() == [
+        ("A01", "held", "wrong-processing-id"),
+        *[("A01", "rejected", "wrong-processing-id")] * 2,
+    ]
+    assert not strict.working_off.has_acknowledged(resent)
+    assert await strict.event_types() == []
+
+
 async def test_it_is_answered_from_the_store_where_the_sender_waits_for_its_effect_too(intake: Intake) -> None:
     training = adt("A01", processing_id="T")
     taken = await intake.reception.offer(read_arrival(training, GENEROUS, "127.0.0.1"))
@@ -132,6 +153,10 @@ async def test_whoever_waits_for_an_effect_takes_those_along_who_do_not(
     verdict = await intake.reception.offer(read_arrival(people[3], FEEDS, "127.0.0.1"))
     assert verdict.outcome == Outcome.ACCEPTED
     assert len(await intake.log()) == 4
+
+
+async def _waits(intake: Intake, arrival: Arrival) -> bool:
+    return intake.working_off.has_acknowledged(arrival)
 
 
 async def _is_empty(intake: Intake) -> bool:
