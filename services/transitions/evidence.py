@@ -135,11 +135,11 @@ class Window:
         if rule.of is not None:
             return evidence.of_event is not None and evidence.of_event == self.announced_by
         start = self.starts.get(rule.since, self.anchored_at) if rule.since else self.anchored_at
-        if evidence.at < start:
-            return False
         zone = self.transition.facility.time_zone
         first = local_date(start, zone) + timedelta(days=rule.not_before_day)
-        return rule.not_before_day == 0 or local_date(evidence.at, zone) >= first
+        if rule.whole_day or rule.not_before_day:
+            return local_date(evidence.at, zone) >= first
+        return evidence.at >= start
 
     def concerns(self, evidence: Evidence) -> bool:
         if evidence.transition_id is not None:

@@ -76,6 +76,8 @@ class EvidenceRule(Part):
     """An event that shows the task is done. `of`: it is a notice, and what it told must have been this event.
 
     `not_before_day` is the first local day that counts, as days after the anchor's day (0: from the anchor on).
+    `whole_day` counts from the beginning of the anchor's day, since measures count days: what was done in the morning
+    of a discharge in the afternoon is done on the day of the discharge.
     `since` counts from another anchor than the task's: what was booked during the stay is booked at its end.
     `where` narrows by what the event says; each detail must be one of the words given.
     """
@@ -83,6 +85,7 @@ class EvidenceRule(Part):
     event: str
     of: str | None = None
     not_before_day: int = Field(default=0, ge=0)
+    whole_day: bool = False
     since: Anchor | None = None
     where: Mapping[str, frozenset[str]] = {}
 

@@ -187,7 +187,7 @@ async def test_a_version_of_a_protocol_can_not_change_its_contents(house: House)
     changed = [p.model_copy(update={"title": "Other"}) if p.name == "hospice" else p for p in current]
     with pytest.raises(WrongProtocolError) as wrong:
         await register_protocols(house.database, changed)
-    assert str(wrong.value) == "hospice 2026.2 was used before with other contents; give it a new version"
+    assert str(wrong.value) == "hospice 2026.3 was used before with other contents; give it a new version"
 
 
 async def test_a_newer_protocol_does_not_rewrite_what_runs(house: House) -> None:
@@ -203,7 +203,7 @@ async def test_a_newer_protocol_does_not_rewrite_what_runs(house: House) -> None
     assert await house.count("SELECT count(*) FROM task WHERE patient_id = 'p1' AND status = 'requested'") == 4
     assert await house.count("SELECT count(*) FROM task WHERE patient_id = 'p2'") == 1
     changed = (await house.facts(TransitionChanged))[0]
-    assert changed.transition.protocols[0].version == "2026.2"
+    assert changed.transition.protocols[0].version == "2026.3"
 
 
 async def test_what_was_done_for_a_stay_goes_with_it_when_a_merge_is_undone(house: House) -> None:

@@ -272,7 +272,7 @@ async def test_a_draft_is_simulated_on_what_was_recorded(house: House, client: C
     await house.hear(
         discharge, delivered(discharge, (await house.now()).isoformat(sep=" ")), attended("2026-03-09 10:00")
     )
-    text = (PROTOCOLS / "tcm-home.yaml").read_text(encoding="utf-8").replace("2026.2", "2099.1")
+    text = (PROTOCOLS / "tcm-home.yaml").read_text(encoding="utf-8").replace("2026.3", "2099.1")
     text = text.replace("business_days: 2", "business_days: 20")
     before = await house.count("SELECT count(*) FROM outbox")
     told = (await simulated(client, text)).body

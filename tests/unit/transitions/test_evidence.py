@@ -38,6 +38,7 @@ DEEDS = [
     ("a visit", attended("2026-03-11 10:00-05:00"), "01", "follow-up-visit"),
     ("a visit on the day itself", attended("2026-03-06 17:00-06:00"), "01", "follow-up-visit"),
     ("a reconciliation", reconciled("2026-03-06 16:00-06:00"), "01", "medication-reconciliation"),
+    ("a reconciliation in the morning", reconciled("2026-03-06 00:00-06:00"), "01", "medication-reconciliation"),
     ("the agency's first visit", referral_attended("2026-03-07 10:00-06:00"), "06", "home-health-start"),
     ("a contact with hospice", contact("2026-03-07 10:00-06:00"), "50", "hospice-start"),
     ("a call to the facility next day", contact("2026-03-07 10:00-06:00"), "03", "weekly-contact"),
@@ -62,6 +63,7 @@ def test_a_deed_completes_its_task_whichever_is_heard_first(
 
 NO_EVIDENCE = [
     ("a contact before the discharge", contact("2026-03-06 14:59-06:00"), "01", "interactive-contact"),
+    ("a reconciliation the day before", reconciled("2026-03-05 23:59-06:00"), "01", "medication-reconciliation"),
     ("a failed contact", attempt("2026-03-09 10:00-05:00"), "01", "interactive-contact"),
     ("another patient's contact", contact("2026-03-09 10:00-05:00", patient="p2"), "01", "interactive-contact"),
     ("a call to the facility on the day", contact("2026-03-06 20:00-06:00"), "03", "weekly-contact"),
