@@ -151,7 +151,16 @@ def test_a_second_discharge_elsewhere_exchanges_the_tasks() -> None:
         stay.discharge("2026-03-07 10:00-06:00", "03"),
     )
     live = {o.task.code for o in ward.of(stay).tasks if o.is_live}
-    assert live == {"discharge-information", "handoff-synthesis", "weekly-contact", "nurse-report", "pending-results"}
+    assert live == {
+        "discharge-information",
+        "handoff-synthesis",
+        "weekly-contact",
+        "weekly-contact-2",
+        "weekly-contact-3",
+        "weekly-contact-4",
+        "nurse-report",
+        "pending-results",
+    }
     cancelled = {o.task.code: o.why for o in ward.of(stay).tasks if o.task.status is TaskStatus.CANCELLED}
     assert cancelled == dict.fromkeys(HOME - {"discharge-information"}, Why.NOT_ASKED_FOR)
 
