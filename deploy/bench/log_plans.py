@@ -15,8 +15,10 @@ from deploy.bench.figures import Figure, Report
 from deploy.bench.ground import Ground
 from deploy.bench.log import intakes_tables, month_before_today
 from deploy.bench.log_questions import Question, Questions
-from deploy.bench.log_rows import fill_narrow
-from services.intake import counting, log_store, move_store, searching
+from deploy.bench.log_rows import fill_moves, fill_narrow
+from services.intake import counting, family_store, log_store, move_store, searching
+from services.intake.identity import joins
+from services.intake.releasing import NEWEST, SLICE
 from services.intake.triggers import MOVES
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ async def look(ground: Ground, report: Report, *, rows: int) -> None:
     async with intakes_tables(ground) as tables:
         began = time.monotonic()
         await fill_narrow(tables, begun, rows)
+        await fill_moves(tables, rows)
         filled = time.monotonic() - began
         for kind, ask in Questions(rows, begun).listed().items():
             ways[kind] = max([await way(tables, *statement(ask())) for _ in range(EACH)])
@@ -79,6 +82,11 @@ def own_questions() -> dict[str, tuple[str, Sequence[object]]]:
         "held, counted by reason and feed": (log_store.HELD_COUNTS, ()),
         "held, counted by feed": (counting.HELD, ()),
         "held for a visit, set free by a merge": (move_store.SET_FREE, (100, sorted(MOVES))),
+        "moves to look at, the newest": (move_store.NEWEST, (NEWEST,)),
+        "moves to look at, in turn": (move_store.NEXT, (*move_store.START, move_store.REMEMBERED_DAYS, SLICE)),
+        "moves to look at again after a merge": (move_store.LOOK_AGAIN, (["p-4", "p-10"],)),
+        "where a patient's stays may have come": (family_store.FAMILY, (["p-4", "p-10"], None)),
+        "what holds a patient's records together": (joins.BONDS, ("p-10",)),
         "feeds of 24 hours, counted": (log_store.FEEDS, ()),
         "feeds heard of in 24 hours": (counting.SEEN, (datetime.now(UTC) - timedelta(minutes=1),)),
         "last received of each feed": (counting.LAST_RECEIVED, (feeds,)),

@@ -56,6 +56,27 @@ SELECT md5('stay' || k)::uuid, 'LOG', 'VN', 'V' || k, 'p-' || k, e.feed, e.facil
 FROM generate_series(0, $1::bigint - 1) k
 CROSS JOIN (SELECT * FROM encounter WHERE status = 'finished' LIMIT 1) e
 """
+# Of every tenth patient a merge, of every tenth a chain of two moves, told over a week.
+KEYS = """
+INSERT INTO patient_key (id) SELECT 'p-' || k FROM generate_series(0, $1::bigint - 1) k
+"""
+MERGED = """
+UPDATE patient_key SET survivor = 'p-' || substr(id, 3)::bigint - 1
+WHERE id LIKE 'p-%' AND substr(id, 3)::bigint % 10 = 1
+"""
+SAME = """
+INSERT INTO same_patient (cause, retired, survivor, said)
+SELECT md5('merge' || k)::uuid, 'p-' || k, 'p-' || k - 1,
+       jsonb_build_array('2026-01-01', '2026-01-01', '0', k::text, '')
+FROM generate_series(1, $1::bigint - 1, 10) k
+"""
+MOVES = """
+INSERT INTO stay_move (message_id, source, target, said, told_at, traced_at)
+SELECT md5('move' || k)::uuid, 'p-' || k, 'p-' || k + 1,
+       jsonb_build_array('2026-01-02', '2026-01-02', '0', k::text, ''),
+       now() - make_interval(secs => k * 604800.0 / $1::bigint), now() - interval '1 minute'
+FROM generate_series(4, $1::bigint - 3) k WHERE k % 10 IN (4, 5)
+"""
 # As intake counts them, minute by minute.
 COUNTED = """
 INSERT INTO counted_minute (feed, minute, messages, last_received_at)
@@ -86,6 +107,14 @@ async def fill_narrow(tables: "Tables", begun: datetime, rows: int) -> None:
     """As many rows without bytes and events."""
     await tables.execute(NARROW)
     await _days(tables, begun, rows)
+
+
+async def fill_moves(tables: "Tables", rows: int) -> None:
+    """Patients of `fill_narrow`, with merges and moves among them."""
+    for sql in (KEYS, SAME, MOVES):
+        await tables.execute(sql, patients_of(rows), timeout=LONG_S)
+    await tables.execute(MERGED, timeout=LONG_S)
+    await tables.execute("VACUUM ANALYZE patient_key, same_patient, stay_move", timeout=LONG_S)
 
 
 async def _days(tables: "Tables", begun: datetime, rows: int) -> None:

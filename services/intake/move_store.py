@@ -22,6 +22,7 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (message_id) DO UPDATE SET fact = excluded.fact WHERE m.fact IS NULL
 """
 FORGET = "DELETE FROM stay_move WHERE message_id = $1"
+# As an array: joined, the server walks through all moves at each merge.
 LOOK_AGAIN = """
 WITH who AS (
     SELECT id FROM patient_key WHERE id = ANY ($1) UNION SELECT id FROM patient_key WHERE survivor = ANY ($1)
@@ -29,7 +30,7 @@ WITH who AS (
     SELECT s.message_id FROM who JOIN stay_move s ON s.source = who.id
     UNION SELECT s.message_id FROM who JOIN stay_move s ON s.target = who.id
 )
-UPDATE stay_move m SET traced_at = '-infinity' FROM theirs t WHERE m.message_id = t.message_id
+UPDATE stay_move SET traced_at = '-infinity' WHERE message_id = ANY (ARRAY(SELECT message_id FROM theirs))
 """
 NEWEST = """
 (SELECT message_id FROM stay_move WHERE traced_at = '-infinity' ORDER BY told_at, message_id LIMIT $1)
@@ -53,17 +54,18 @@ HELD = "SELECT id FROM message WHERE id = ANY ($1) AND outcome = 'held'"
 TRACED = "UPDATE stay_move SET traced_at = clock_timestamp() + $2 WHERE message_id = ANY ($1)"
 # From the patient whom a message names, along merges and moves, to the one whose the visit is now. A move that is held
 # itself is taken up once the visit has followed it: see `due`.
+# Who stands for somebody is looked up one by one: joined, the server walks through all patients each second.
 SET_FREE = """
 WITH RECURSIVE way AS (
-    SELECT m.id, e.patient_id AS owner, coalesce(k.survivor, m.patient_id) AS at
-    FROM message m JOIN encounter e ON e.id = m.encounter_id LEFT JOIN patient_key k ON k.id = m.patient_id
+    SELECT m.id, e.patient_id AS owner,
+           coalesce((SELECT survivor FROM patient_key WHERE id = m.patient_id), m.patient_id) AS at
+    FROM message m JOIN encounter e ON e.id = m.encounter_id
     WHERE m.outcome = 'held' AND m.reason = 'visit-of-another-patient' AND m.trigger <> ALL ($2)
     UNION
-    SELECT w.id, w.owner, coalesce(t.survivor, t.id)
+    SELECT w.id, w.owner, coalesce((SELECT survivor FROM patient_key WHERE id = m.target), m.target)
     FROM way w
     JOIN patient_key k ON k.id = w.at OR k.survivor = w.at
     JOIN stay_move m ON m.source = k.id
-    JOIN patient_key t ON t.id = m.target
 )
 SELECT DISTINCT id FROM way WHERE at = owner ORDER BY id LIMIT $1
 """

@@ -71,6 +71,30 @@ def shown(template: str, **context: Any) -> str:
 
 
 @pytest.mark.parametrize(
+    ("more", "offered"),
+    [
+        ({}, ["carry-out"]),
+        ({"changed": 0, "left": 1}, ["carry-out"]),
+        ({"changed": 0}, []),
+        ({"state": "running"}, ["cancel"]),
+        ({"state": "cancelled"}, []),
+        ({"is_dry": False}, []),
+        ({"is_dry": False, "state": "running"}, ["cancel"]),
+    ],
+)
+def test_a_replay_offers_what_can_be_done_now(more: dict[str, Any], offered: list[str]) -> None:
+    html = shown("replay.html", said=REPLAY | more, listed=LISTED, every=None)
+    assert [act for act in ("carry-out", "cancel") if f'action="/replays/r/{act}"' in html] == offered
+
+
+def test_a_replay_of_one_held_message_that_changes_nothing_says_so() -> None:
+    said = REPLAY | {"total": 1, "read": 1, "changed": 0, "unchanged": 1, "failed": 0, "events": []}
+    html = shown("replay.html", said=said, listed={"items": [], "next": None}, every=None)
+    assert "1 message, asked by someone." in html
+    assert "what is held stays held" in html
+
+
+@pytest.mark.parametrize(
     ("template", "context", "words"),
     [
         ("held.html", {"counts": [KIND], "said": {"items": [MESSAGE]}, "params": {}, "reasons": ["x"]}, "Replay all"),
