@@ -20,6 +20,8 @@ NULL = '""'
 
 # Where MSH-2 must have ended.
 _FURTHEST_SEPARATOR = 20
+MOST_BEFORE = 100
+"""Lines that belong to each of several patients."""
 _SEGMENT_NAME = re.compile(r"[A-Z][A-Z0-9]{2}")
 _HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 
@@ -144,7 +146,8 @@ class Message:
     def parts(self, name: str) -> "list[Message]":
         """The message cut before each segment of that name; what stands before the first one belongs to all of them."""
         starts = [place for place, line in enumerate(self.written) if line[:3] == name]
-        head = self.written[: starts[0]] if starts else self.written
+        # Of each part a copy: MSH, SFT, EVN and the like, not as many lines as a frame may hold.
+        head = self.written[: min(starts[0], MOST_BEFORE)] if starts else self.written
         ends = [*starts[1:], len(self.written)]
         bodies = [self.written[start:end] for start, end in zip(starts, ends, strict=True)]
         return [self._only([*head, *body]) for body in bodies] or [self]

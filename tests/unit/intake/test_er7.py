@@ -139,3 +139,12 @@ def test_what_was_escaped_comes_back(value: str) -> None:
     pid = read(with_charset("UNICODE UTF-8", f"x{escaped}").encode()).first("PID")
     assert pid is not None
     assert pid.text(5) == "x" + value
+
+
+def test_what_stands_before_the_first_patient_belongs_to_each_but_is_not_copied_without_bound() -> None:
+    ahead = "".join(f"ZZZ|{n}\r" for n in range(5_000))
+    patients = "".join(f"PID|{n}\r" for n in range(5_000))
+    parts = er7.read(f"MSH|^~\\&|A|B\rEVN||20260306\r{ahead}{patients}".encode()).parts("PID")
+    assert len(parts) == 5_000
+    assert all(len(part.written) <= er7.MOST_BEFORE + 2 for part in parts)
+    assert {part.first("EVN").text(2) for part in parts[:3]} == {"20260306"}

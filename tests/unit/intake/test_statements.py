@@ -176,6 +176,12 @@ def test_what_is_told_of_a_document(messages: list[bytes], expected: list[str]) 
     assert types(told(*messages)) == [f"followup.document-{what}" for what in expected]
 
 
+def test_many_results_under_one_order_are_told_apart_by_their_time() -> None:
+    many = [f"OBX|{n}|NM|8480-6^BP^LN||120|mm[Hg]|||||F|||20260303{n // 60:02}{n % 60:02}" for n in range(1_000)]
+    found = told(oru(T1, *many))
+    assert len({fact.followup_id for fact in found}) == 1_000
+
+
 @pytest.mark.parametrize("number", ["1E999999999", "1e-999999999", "9" * 61, "-1e31", "NaN", "Infinity"])
 def test_what_nobody_can_have_measured_is_text(number: str) -> None:
     fact = only(told(oru(T1, f"OBX|1|NM|8480-6^BP^LN||{number}|mm[Hg]|||||F")))
