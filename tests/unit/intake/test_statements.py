@@ -178,7 +178,7 @@ def test_what_is_told_of_a_document(messages: list[bytes], expected: list[str]) 
 
 def test_many_results_under_one_order_are_told_apart_by_their_time() -> None:
     many = [f"OBX|{n}|NM|8480-6^BP^LN||120|mm[Hg]|||||F|||20260303{n // 60:02}{n % 60:02}" for n in range(1_000)]
-    found = told(oru(T1, *many))
+    found: list[Any] = list(told(oru(T1, *many)))
     assert len({fact.followup_id for fact in found}) == 1_000
 
 
