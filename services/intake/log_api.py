@@ -16,6 +16,7 @@ from services.intake.offering import feeds_of
 from services.intake.rereading import Stored, reread
 from services.intake.sealing import Seal
 from services.intake.sides import sides_of
+from services.intake.trial.advising import REASONS
 from shared.http import Caller, Problem, Role, StrictModel, allow, audited, audited_read
 from shared.postgres import Database
 
@@ -84,11 +85,15 @@ def _add_pages(router: APIRouter, database: Database, feeds: FeedDirectory) -> N
 
     @router.get("/held/counts")
     async def counts(caller: Reader) -> dict[str, Any]:
-        """How many are held, by reason and feed, and since when the oldest."""
+        """How many are held, by reason and feed, what that means, and since when the oldest."""
         async with database.pool.acquire() as connection:
             found = await log_store.held_counts(connection)
         own = feeds_of(feeds.feeds, caller)
-        return {"items": [row for row in found if own is None or row["feed"] in own]}
+        return {
+            "items": [
+                row | {"meaning": REASONS.get(row["reason"], "")} for row in found if own is None or row["feed"] in own
+            ]
+        }
 
 
 def _bounds(feeds: FeedDirectory, caller: Caller) -> dict[str, object]:

@@ -200,6 +200,7 @@ async def test_held_messages_are_counted_by_reason_and_feed(client: Client, inta
         ("no-visit", "general-hospital", 2),
         ("no-visit", "lakeside", 1),
     ]
+    assert all("PV1-19" in one["meaning"] for one in counts)
     held = await client.ask("GET", "/held?reason=no-visit&feed=lakeside", Role.OPS)
     assert [item["control_id"] for item in held.body["items"]] == ["2"]
 

@@ -43,7 +43,13 @@ LISTED = {
     ],
     "next": 2,
 }
-KIND = {"reason": "no-visit", "feed": "north", "count": 2, "oldest": MESSAGE["received_at"]}
+KIND = {
+    "reason": "no-visit",
+    "meaning": "No visit number.",
+    "feed": "north",
+    "count": 2,
+    "oldest": MESSAGE["received_at"],
+}
 SIDES = {
     "split": [{"segment": "PID", "fields": [{"place": "PID-5", "value": "•••"}]}],
     "read": [{"place": "trigger", "value": "A01"}],
@@ -98,6 +104,8 @@ def test_a_replay_of_one_held_message_that_changes_nothing_says_so() -> None:
     ("template", "context", "words"),
     [
         ("held.html", {"counts": [KIND], "said": {"items": [MESSAGE]}, "params": {}, "reasons": ["x"]}, "Replay all"),
+        ("held.html", {"counts": [KIND], "said": {}, "params": {}, "reasons": []}, "No visit number."),
+        ("message.html", {**AWAY, "said": MESSAGE, "sides": SIDES}, "See what a replay would change"),
         ("held.html", {"counts": [], "said": {}, "params": {}, "reasons": []}, "Nothing is held"),
         ("replays.html", {"items": [REPLAY]}, "dry run"),
         ("replay.html", {"said": REPLAY, "listed": LISTED, "every": None}, "held → accepted"),
