@@ -22,10 +22,13 @@ def token(
     role: Annotated[Role, typer.Argument(help="Role the token is for.")] = Role.ADMIN,
     organisation: Annotated[str | None, typer.Option(help="Organisation of a provider system.")] = None,
     facility: Annotated[list[str] | None, typer.Option(help="Facilities it is bound to; all if none.")] = None,
+    care_role: Annotated[
+        list[str] | None, typer.Option(help="Owner roles whose tasks are its own work; care-manager if none.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """A bearer token of the local issuer, for scripts: curl -H "Authorization: Bearer $(handoff token ops)" …"""
-    claims: dict[str, Any] = {"facilities": facility or []}
+    claims: dict[str, Any] = {"facilities": facility or [], "care_roles": care_role or []}
     if organisation:
         claims["organisation"] = organisation
     issued = stack.run(_token(stack.find(), role, claims))

@@ -43,6 +43,11 @@ class IssuerSettings(BaseSettings):
     organisation: str = Field(
         default="lakeside-primary-care", description="Organisation of the provider system that signs in by click."
     )
+    care_roles: tuple[str, ...] = Field(
+        default=(),
+        description="Owner roles whose tasks are those of the care manager who signs in by click, as a JSON list: "
+        '["pharmacist"]; care-manager if none.',
+    )
     outside_loopback: bool = Field(
         default=False, description="Allow other addresses than loopback: anyone who can reach it can be anyone."
     )
@@ -52,6 +57,7 @@ class TokenRequest(StrictModel):
     role: Role
     organisation: str | None = Field(default=None, max_length=100)
     facilities: tuple[str, ...] = Field(default=(), max_length=100)
+    care_roles: tuple[str, ...] = Field(default=(), max_length=100)
 
 
 class CodeExchange(StrictModel):
@@ -90,16 +96,18 @@ def issuer_router(settings: IssuerSettings, key: SigningKey) -> APIRouter:
     codes = LoginCodes()
     seconds = int(settings.token_hours * 3600)
 
-    def token_for(role: Role, organisation: str | None = None, facilities: tuple[str, ...] = ()) -> TokenAnswer:
-        if role is Role.PROVIDER:
+    def token_for(asked: TokenRequest) -> TokenAnswer:
+        organisation = asked.organisation
+        if asked.role is Role.PROVIDER:
             organisation = organisation or settings.organisation
         token = key.token(
             issuer=settings.url,
             audience=settings.audience,
             seconds=seconds,
-            role=role,
+            role=asked.role,
             organisation=organisation,
-            facilities=facilities,
+            facilities=asked.facilities,
+            care_roles=asked.care_roles,
         )
         return TokenAnswer(token=token, expires_in=seconds)
 
@@ -120,11 +128,12 @@ def issuer_router(settings: IssuerSettings, key: SigningKey) -> APIRouter:
 
     @router.post("/exchange")
     async def exchange(body: CodeExchange) -> TokenAnswer:
-        return token_for(codes.redeem(body.code))
+        role = codes.redeem(body.code)
+        return token_for(TokenRequest(role=role, care_roles=settings.care_roles if role is Role.CARE_MANAGER else ()))
 
     @router.post("/token")
     async def token(body: TokenRequest) -> TokenAnswer:
-        return token_for(body.role, body.organisation, body.facilities)
+        return token_for(body)
 
     return router
 

@@ -38,6 +38,7 @@ class SigningKey:
         role: Role,
         organisation: str | None = None,
         facilities: Sequence[str] = (),
+        care_roles: Sequence[str] = (),
     ) -> str:
         """A signed token for a made-up person or system of this role, valid from now for so many seconds."""
         now = int(time.time())
@@ -53,6 +54,8 @@ class SigningKey:
         }
         if organisation is not None:
             claims["organisation"] = organisation
+        if care_roles:
+            claims["care_roles"] = list(care_roles)
         return jwt.encode(claims, self._private, algorithm="ES256", headers={"kid": self.kid})
 
 

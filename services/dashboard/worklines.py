@@ -2,7 +2,7 @@
 shows. Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -25,6 +25,7 @@ VIEWS = (
     ("all", "All open", "every task whose clock runs"),
 )
 VIEW = {key: (title, explained) for key, title, explained in VIEWS}
+OWN_ROLE = "my-role"
 WAITS = {
     "decision": "an answer to the request",
     "appointment": "an appointment",
@@ -63,6 +64,14 @@ class WorkLine:
     flags: tuple[str, ...] = ()
     risk: Chip | None = None
     risk_href: str = ""
+
+
+def views_for(care_roles: Collection[str]) -> tuple[tuple[str, str, str], ...]:
+    """The views as they are explained to somebody whose token names these owner roles."""
+    if not care_roles:
+        return VIEWS
+    owed = f"what is for the role{'s' if len(care_roles) > 1 else ''} {', '.join(sorted(care_roles))}"
+    return tuple((key, title, owed if key == OWN_ROLE else explained) for key, title, explained in VIEWS)
 
 
 def work_line(item: Mapping[str, Any], now: datetime, scores: Mapping[UUID, Any] = MappingProxyType({})) -> WorkLine:

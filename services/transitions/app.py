@@ -82,7 +82,7 @@ async def build(settings: Settings) -> Service:
     operations = operations_router(database, consumer=consumer, relay=relay, snapshot=tell_open_transitions)
     routers = [
         transitions_router(database, library),
-        worklist_router(database, library),
+        worklist_router(database, library, rules),
         protocols_router(database, library),
         referrals_router(database, rules),
         monitoring_router(database, library, watch),

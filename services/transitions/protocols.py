@@ -153,6 +153,11 @@ class Library:
         opening = {fact.TYPE for fact in SAY_WHAT_IS_ASKED} if self._opens_for_notices else set()
         return frozenset(kind for kind, _ in self._waited_for) | opening
 
+    @property
+    def owner_roles(self) -> frozenset[str]:
+        """The roles that tasks are opened for, of earlier editions too: what those opened may still be owed."""
+        return frozenset(rule.owner_role for rule in self._rules.values())
+
     def waits_for(self, fact: Fact) -> bool:
         """Whether some protocol's task could be shown done, or opened, by this: what nobody waits for is not kept."""
         if fact.TYPE in self._kept_always or (self._opens_for_notices and bears_on_an_acknowledgement(fact)):

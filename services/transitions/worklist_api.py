@@ -13,6 +13,7 @@ from services.transitions.acting import Act, Change
 from services.transitions.answers import Instant, act_of, answered, place_in, unknown
 from services.transitions.protocols import Library
 from services.transitions.referrals.awaited import awaited
+from services.transitions.referrals.rules import LoopRules
 from services.transitions.store import tasklists, worklists
 from services.transitions.store.following import priority_of
 from services.transitions.store.tasklists import TasksWanted, View
@@ -103,16 +104,16 @@ class _UndoneError(Exception):
     """Ends a preview's transaction without an effect."""
 
 
-def worklist_router(database: Database, library: Library) -> APIRouter:
+def worklist_router(database: Database, library: Library, rules: LoopRules) -> APIRouter:
     router = APIRouter(tags=["worklists"])
-    _add_lists(router, database)
+    _add_lists(router, database, library.owner_roles | rules.owner_roles)
     _add_comments(router, database)
     _add_acts(router, database, library)
     _add_bulk(router, database, library)
     return router
 
 
-def _add_lists(router: APIRouter, database: Database) -> None:
+def _add_lists(router: APIRouter, database: Database, owner_roles: frozenset[str]) -> None:
     @router.get("/tasks")
     async def tasks(  # noqa: PLR0917
         caller: Reader,
@@ -131,12 +132,13 @@ def _add_lists(router: APIRouter, database: Database) -> None:
     ) -> dict[str, Any]:
         """The soonest due first, and of those due at the same time the patients at higher risk; without a status, those
         whose clock runs. `view` is a ready-made list: overdue, due-today (by each facility's own date), escalated,
-        unassigned, mine, my-role, my-organisation, high-risk. With `referrals`, what they wait for
-        stands among the tasks.
+        unassigned, mine, my-role (of the `care_roles` of the caller's token), my-organisation, high-risk. With
+        `referrals`, what they wait for stands among the tasks.
         """
+        asked = (role,) if role is not None else ()
         wanted = TasksWanted(
             view=view,
-            role=Role.CARE_MANAGER.value if view is View.MY_ROLE else role,
+            roles=_own_roles(caller, owner_roles) if view is View.MY_ROLE else asked,
             owner=caller.subject if view is View.MINE else owner,
             organisation=_own_organisation(caller) if view is View.MY_ORGANISATION else organisation,
             status=status.value if status else None,
@@ -186,6 +188,17 @@ def _place(text: str | None) -> tuple[datetime, int, UUID] | None:
     priority, _, last = rest.partition("_")
     found = place_in("after", f"{at}_{last}") if priority.isdecimal() else place_in("after", at)
     return (found[0], int(priority[:4]), found[1]) if found else None
+
+
+def _own_roles(caller: Caller, owner_roles: frozenset[str]) -> tuple[str, ...]:
+    """Those that the token names; of them, what nobody's task or turn is for counts for nothing."""
+    if not caller.care_roles:
+        return (Role.CARE_MANAGER.value,)
+    own = tuple(sorted(caller.care_roles & owner_roles))
+    if not own:
+        detail = f"the token's care_roles name none that tasks are for: {', '.join(sorted(owner_roles))}"
+        raise Problem(422, "The request does not fit", detail, slug="no-care-role")
+    return own
 
 
 def _own_organisation(caller: Caller) -> str:

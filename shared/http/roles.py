@@ -16,7 +16,8 @@ class Role(StrEnum):
 
 class Caller(BaseModel):
     """What a valid token says. Each bound that it names holds: `facilities` (none named: any), `organisation` (none
-    named: any). What is of no known organisation is nothing to a caller who is bound to one.
+    named: any). What is of no known organisation is nothing to a caller who is bound to one. `care_roles`: the owner
+    roles whose tasks are the caller's own work, as its token names them (none named: care-manager); no bound.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -25,6 +26,7 @@ class Caller(BaseModel):
     roles: frozenset[Role]
     organisation: str | None = None
     facilities: frozenset[str] = frozenset()
+    care_roles: frozenset[str] = frozenset()
 
     @property
     def is_bound(self) -> bool:

@@ -154,13 +154,19 @@ def check_token(token: str, key: PyJWK | None, *, issuer: str, audience: str) ->
 def caller_from(claims: Mapping[str, Any]) -> Caller:
     """The caller as the claims describe it; roles this house does not know count for nothing."""
     roles, facilities = claims.get("roles", []), claims.get("facilities", [])
-    organisation = claims.get("organisation")
-    if not _strings(roles) or not _strings(facilities) or not (organisation is None or isinstance(organisation, str)):
+    organisation, care_roles = claims.get("organisation"), claims.get("care_roles", [])
+    if not all(map(_strings, (roles, facilities, care_roles))) or not isinstance(organisation, str | None):
         raise refused("claims")
     known = frozenset(Role(role) for role in roles if role in set(Role))
     if Role.PROVIDER in known and not organisation:
         raise refused("claims")
-    return Caller(subject=str(claims["sub"]), roles=known, organisation=organisation, facilities=frozenset(facilities))
+    return Caller(
+        subject=str(claims["sub"]),
+        roles=known,
+        organisation=organisation,
+        facilities=frozenset(facilities),
+        care_roles=frozenset(care_roles),
+    )
 
 
 def _strings(value: object) -> bool:

@@ -26,7 +26,7 @@ from services.dashboard.pages.page import CARE, back_to, chosen_of, console_of, 
 from services.dashboard.row import Row
 from services.dashboard.sight import Who
 from services.dashboard.store import Connection, board
-from services.dashboard.worklines import VIEW, VIEWS, WorkLine, work_line
+from services.dashboard.worklines import VIEW, WorkLine, views_for, work_line
 from shared.http import Caller, Problem, allow, token_of
 
 PER_PAGE = 50
@@ -67,7 +67,7 @@ async def work_page(
         away=away,
         roles=roles,
         facilities=facilities,
-        views=VIEWS,
+        views=views_for(caller.care_roles),
         deeds=MANY,
         rests=RESTS,
         chosen={"view": view, "role": role, "facility": facility},
@@ -92,6 +92,8 @@ async def _listed(request: Request, asked: dict[str, str]) -> tuple[dict[str, An
     except Problem as problem:
         if problem.slug == "no-organisation":
             return {"items": [], "next": None}, "You are not signed in for an organisation."
+        if problem.slug == "no-care-role":
+            return {"items": [], "next": None}, "You are not signed in for a role that has tasks."
         if problem.status < 500:  # noqa: PLR2004  (what is wrong with the address is told as everywhere)
             raise
         return {"items": [], "next": None}, f"{problem.title}. Nothing is lost: it is asked again when you reload."

@@ -43,7 +43,7 @@ def statement(wanted: TasksWanted) -> tuple[str, list[Any]]:
     where = Conditions("t.waiting_for IS NOT NULL")
     if wanted.view is not None:
         where.add(VIEWS[wanted.view])
-    where.when("t.owner_role = {}", wanted.role)
+    where.of_roles(wanted.roles, "t.owner_role")
     where.when("{} IN (t.performer, t.requester)", wanted.organisation)
     where.when("{} IN (t.performer, t.requester)", wanted.bound_to)
     if wanted.escalated is not None:

@@ -105,6 +105,11 @@ class LoopRules(_Part):
     def _by_code(self) -> dict[str, Orderable]:
         return {_folded(code): group for group in self.duplicates.groups for code in group.codes}
 
+    @property
+    def owner_roles(self) -> frozenset[str]:
+        """The roles whose turn it may be."""
+        return frozenset(clock.role for clock in (*self.clocks, self.duplicate_decision, self.strike_review))
+
     def priority_of(self, said: str | None) -> Priority:
         """Routine where nothing or an unknown word was said."""
         word = (said or "").strip().lower()

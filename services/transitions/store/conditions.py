@@ -1,5 +1,6 @@
 """The conditions of a worklist's statement: only what is asked for stands in it."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
@@ -35,6 +36,13 @@ class Conditions:
         """`condition` with the value in place of `{}`; nothing where there is none."""
         if value is not None:
             self.add(condition.format(self.put(value)))
+
+    def of_roles(self, roles: Sequence[str], column: str) -> None:
+        """One role stands as equal, so that an index that begins with it gives its order; of none, any will do."""
+        if len(roles) > 1:
+            self.add(f"{column} = ANY ({self.put(list(roles))}::text[])")
+        else:
+            self.when(f"{column} = {{}}", next(iter(roles), None))
 
     def within(self, wanted: Bounds, table: str, rank: str) -> None:
         """Due times, one facility and the place after which the list goes on, of a table with this column of rank."""

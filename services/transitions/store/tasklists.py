@@ -31,6 +31,8 @@ JOIN transition t ON t.id = k.transition_id ORDER BY k.due_at, k.priority, k.id
 ONE_LANE = "lane AS (SELECT 1)"
 FACILITY_LANES = "lane AS (SELECT DISTINCT unnest({facilities}::text[]) AS facility)"
 IN_FACILITY = "k.facility = lane.facility"
+ROLE_LANES = "lane AS (SELECT DISTINCT unnest({roles}::text[]) AS role)"
+IN_ROLE = "k.owner_role = lane.role"
 # The zones of running tasks, each with its own today: found step by step along the index, without reading the tasks.
 TODAY_LANES = f"""zone AS (
   SELECT min(k.time_zone) AS name FROM task k WHERE {RUNS}
@@ -76,14 +78,14 @@ VIEWS: Mapping[View, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TasksWanted:
-    """Which tasks; without a status, those whose clock runs. `facilities` (empty: all) and `bound_to` are what the
-    caller is bound to, `after` is the last one's place (due time,
+    """Which tasks; without a status, those whose clock runs. `roles` are the owner roles (empty: all), `facilities`
+    (empty: all) and `bound_to` are what the caller is bound to, `after` is the last one's place (due time,
     priority, id).
     """
 
     status: str | None = None
     view: View | None = None
-    role: str | None = None
+    roles: tuple[str, ...] = ()
     owner: str | None = None
     organisation: str | None = None
     bound_to: str | None = None
@@ -101,7 +103,6 @@ def statement(wanted: TasksWanted) -> tuple[str, list[Any]]:
     where.when("k.status = {}", wanted.status)
     if wanted.status is None:
         where.add(RUNS)
-    where.when("k.owner_role = {}", wanted.role)
     where.when("k.owner = {}", wanted.owner)
     where.when("k.organisation = {}", wanted.organisation)
     where.when("k.organisation = {}", wanted.bound_to)
@@ -116,8 +117,14 @@ def statement(wanted: TasksWanted) -> tuple[str, list[Any]]:
 
 
 def _lanes(wanted: TasksWanted, where: Conditions) -> str:
-    """In which lanes the list is walked; those bound to facilities see theirs alone."""
+    """In which lanes the list is walked; those bound to facilities see theirs alone. Only without other lanes are
+    several roles walked each in its own.
+    """
     bound = list(wanted.facilities) or None
+    if len(wanted.roles) > 1 and bound is None and wanted.view is not View.DUE_TODAY:
+        where.add(IN_ROLE)
+        return ROLE_LANES.format(roles=where.put(list(wanted.roles)))
+    where.of_roles(wanted.roles, "k.owner_role")
     if wanted.view is View.DUE_TODAY:
         where.when("k.facility = ANY ({}::text[])", bound)
         return TODAY_LANES

@@ -117,7 +117,7 @@ async def desk(databases: Databases, tokens: Tokens) -> AsyncIterator[Desk]:
     both = (house.database, house.library)
     routers = [
         transitions_router(*both),
-        worklist_router(*both),
+        worklist_router(*both, RULES),
         risk_router(*both),
         referrals_router(house.database, RULES),
         monitoring_router(*both, WATCH),

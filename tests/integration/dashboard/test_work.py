@@ -26,6 +26,10 @@ async def test_each_view_lists_its_tasks_page_by_page(desk: Desk) -> None:
     assert (await ann.open("/work?view=all&after=nonsense")).status == 422
     lost = await ann.open("/work?view=my-organisation")
     assert (lost.status, "not signed in for an organisation" in lost.text) == (200, True)
+    own = await Visitor(desk.console, Role.CARE_MANAGER, care_roles=["ward", "pcp"]).open("/work")
+    assert ("what is for the roles pcp, ward" in own.text, len(field_of(own, "task"))) == (True, 6)
+    nobody = await Visitor(desk.console, Role.CARE_MANAGER, care_roles=["unheard-of"]).open("/work")
+    assert (nobody.status, "not signed in for a role that has tasks" in nobody.text) == (200, True)
     for role in (Role.OPS, Role.AUDITOR, Role.PROVIDER, Role.INTEGRATION):
         assert (await Visitor(desk.console, role).open("/work")).status == 403
 

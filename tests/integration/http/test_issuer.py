@@ -57,11 +57,20 @@ async def test_a_code_works_once(issuer: tuple[Client, Tokens]) -> None:
 
 async def test_the_command_gets_a_token_for_an_organisation_and_facilities(issuer: tuple[Client, Tokens]) -> None:
     client, tokens = issuer
-    asked = {"role": "provider-system", "organisation": "harbor-hospice", "facilities": ["MERCY"]}
+    asked = {
+        "role": "provider-system",
+        "organisation": "harbor-hospice",
+        "facilities": ["MERCY"],
+        "care_roles": ["pcp"],
+    }
     answer = await client.ask("POST", "/token", json=asked)
     async with service(tokens, [mirror()]) as ward:
         caller = (await ward.ask("GET", "/me", headers={"authorization": f"Bearer {answer.body['token']}"})).body
-    assert (caller["organisation"], caller["facilities"]) == ("harbor-hospice", ["MERCY"])
+    assert (caller["organisation"], caller["facilities"], caller["care_roles"]) == (
+        "harbor-hospice",
+        ["MERCY"],
+        ["pcp"],
+    )
 
 
 async def test_the_page_has_a_link_per_role_and_no_script(issuer: tuple[Client, Tokens]) -> None:

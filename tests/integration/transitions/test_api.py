@@ -16,7 +16,7 @@ from shared.events.followups import ContactMade
 from shared.events.transitions import TaskClaimed, TaskCompleted
 from shared.http import Role
 from tests.integration.http.running import Answer, Client, Tokens, issuing, service
-from tests.integration.transitions.house import House
+from tests.integration.transitions.house import RULES, House
 from tests.unit.transitions.stays import StayTold
 
 
@@ -34,7 +34,7 @@ async def client(house: House, tokens: Tokens) -> AsyncIterator[Client]:
 
 def routers(house: House) -> list[APIRouter]:
     both = (house.database, house.library)
-    return [transitions_router(*both), worklist_router(*both), protocols_router(*both)]
+    return [transitions_router(*both), worklist_router(*both, RULES), protocols_router(*both)]
 
 
 async def discharged(house: House, patient: str = "p1") -> StayTold:

@@ -20,7 +20,7 @@ from shared.events.people import EncounterClass, PatientSummary
 from shared.events.transitions import RiskScored, TaskChanged
 from shared.http import Role
 from tests.integration.http.running import Client, Tokens, issuing, service
-from tests.integration.transitions.house import House
+from tests.integration.transitions.house import RULES, House
 from tests.unit.transitions.stays import StayTold, event_of, follow_up
 
 UNTIL = timedelta(hours=1)
@@ -34,7 +34,7 @@ async def tokens(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Toke
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def client(house: House, tokens: Tokens) -> AsyncIterator[Client]:
-    routers = [worklist_router(house.database, house.library), risk_router(house.database, house.library)]
+    routers = [worklist_router(house.database, house.library, RULES), risk_router(house.database, house.library)]
     async with service(tokens, routers, database=house.database) as served:
         yield served
 

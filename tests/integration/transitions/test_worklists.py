@@ -56,6 +56,42 @@ async def test_views_show_what_they_say(house: House, client: Client) -> None:
     assert (answer.status, answer.body["type"]) == (422, "urn:handoff:problem:no-organisation")
 
 
+async def test_ones_role_is_what_the_token_names(house: House, client: Client, tokens: Tokens) -> None:
+    await house.discharge_past_due("p1", timedelta(days=5))
+    at = (await house.now() - timedelta(days=30)).isoformat()
+    await house.hear(told(ReferralRequested, at, priority="urgent"))
+    owed: dict[str, set[str]] = {}
+    for item in (await get(client, "/tasks?referrals=true"))["items"]:
+        told_of = item["task"] or item["referral"]
+        owed.setdefault(told_of["owner_role"], set()).add(told_of["id"])
+    assert len(owed) > 2
+
+    async def own(*roles: str, **bounds: Any) -> list[str]:
+        found: list[str] = []
+        after = ""
+        while True:
+            held = {"authorization": f"Bearer {tokens.of(Role.CARE_MANAGER, care_roles=roles, **bounds)}"}
+            page = await client.ask("GET", f"/tasks?view=my-role&referrals=true&limit=1{after}", headers=held)
+            assert page.status == 200, page.text
+            found += [(item["task"] or item["referral"])["id"] for item in page.body["items"]]
+            if page.body["next"] is None:
+                return found
+            after = f"&after={page.body['next'].replace('+', '%2B')}"
+
+    assert set(await own()) == owed["care-manager"]
+    for role, ids in owed.items():
+        assert set(await own(role, "farmacist")) == ids, role
+    everyones = await own(*owed)
+    assert sorted(everyones) == sorted(one for ids in owed.values() for one in ids)
+    assert await own(*owed, facilities=["LAKE", "HUDSON"]) == everyones
+    held = {"authorization": f"Bearer {tokens.of(Role.CARE_MANAGER, care_roles=['farmacist'])}"}
+    refused = await client.ask("GET", "/tasks?view=my-role", headers=held)
+    assert (refused.status, refused.body["type"]) == (422, "urn:handoff:problem:no-care-role")
+    assert "pharmacist" in refused.body["detail"]
+    assert "farmacist" not in refused.text
+    assert (await client.ask("GET", "/tasks", headers=held)).status == 200
+
+
 async def test_what_referrals_wait_for_stands_among_the_tasks(house: House, client: Client) -> None:
     await house.discharge_past_due("p1", timedelta(days=5))
     now = await house.now()

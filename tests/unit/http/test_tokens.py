@@ -80,6 +80,8 @@ WRONG: dict[str, tuple[Callable[[], str], str]] = {
     "claims altered after signing": (altered, "signature"),
     "roles as text": (lambda: signed(roles="admin"), "claims"),
     "facilities as numbers": (lambda: signed(facilities=[1]), "claims"),
+    "care roles as text": (lambda: signed(care_roles="ward"), "claims"),
+    "care roles as numbers": (lambda: signed(care_roles=[1]), "claims"),
     "a provider bound to no organisation": (lambda: signed(roles=["provider-system"]), "claims"),
     "not a token": (lambda: "abc", "malformed"),
     "empty": (lambda: "", "malformed"),
@@ -106,6 +108,13 @@ def test_a_right_token_names_its_caller(key: Any, algorithm: str, kid: str) -> N
         organisation="org",
         facilities=frozenset({"MERCY"}),
     )
+
+
+@pytest.mark.parametrize("said", [None, [], ["pharmacist"], ["ward", "pcp", "ward"]])
+def test_care_roles_are_those_the_token_names(said: list[str] | None) -> None:
+    caller = opened(signed(care_roles=said))
+    assert caller.care_roles == frozenset(said or [])
+    assert not caller.is_bound
 
 
 def test_clocks_may_differ_by_half_a_minute() -> None:
