@@ -22,6 +22,8 @@ from shared.events.followups import FollowUpFact
 from shared.events.transitions import Task, TaskStatus, Transition
 from shared.postgres import Transaction
 
+CLOCKS_APART = timedelta(minutes=5)
+"""How far a caller's clock may go before ours: what is said to have happened may lie ahead by so much."""
 LONGEST_SNOOZE = timedelta(days=14)
 Change = Callable[[Obligation, "Act"], Obligation]
 
@@ -37,6 +39,10 @@ class StaleVersionError(Exception):
 
 class UnknownError(Exception):
     """There is no such task or transition, or none that the caller may see."""
+
+
+class AheadError(Exception):
+    """An appointment can't have been kept or missed before its time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,19 +1,18 @@
 """How every route of transitions answers: who asks and when, refusals as problems, places in lists."""
 
 from collections.abc import Awaitable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Annotated, TypeVar
 from uuid import UUID
 
 from fastapi import Request
 from pydantic import AfterValidator, AwareDatetime
 
-from services.transitions.acting import Act, StaleVersionError, UnknownError
+from services.transitions.acting import CLOCKS_APART, Act, AheadError, StaleVersionError, UnknownError
 from services.transitions.task import NotAllowedError
 from shared.http import Caller, Problem
 from shared.postgres import Transaction
 
-CLOCKS_APART = timedelta(minutes=5)
 _EARLIEST, _LATEST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 Answer = TypeVar("Answer")
 
@@ -43,6 +42,10 @@ async def answered(acted: Awaitable[Answer]) -> Answer:
     except StaleVersionError as stale:
         title = "It has changed since you saw it"
         raise Problem(409, title, stale.now, slug="stale-version", version=stale.version) from None
+    except AheadError:
+        wants = "Record it once its time has come; if it took place at another time, schedule it for that time first."
+        title = "The appointment is still ahead"
+        raise Problem(422, title, wants, slug="appointment-ahead", field="body.scheduled_at") from None
     except NotAllowedError as refused:
         raise Problem(409, "That can't be done as it stands", str(refused), slug="not-as-it-stands") from None
 

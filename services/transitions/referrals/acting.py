@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 import orjson
 
-from services.transitions.acting import Act, StaleVersionError, UnknownError
+from services.transitions.acting import CLOCKS_APART, Act, AheadError, StaleVersionError, UnknownError
 from services.transitions.referrals import store
 from services.transitions.referrals.book import Book
 from services.transitions.referrals.duplicates import ANSWERED
@@ -20,6 +20,8 @@ from services.transitions.store import worklists
 from services.transitions.task import NotAllowedError
 from shared.events import uuid7
 from shared.postgres import Transaction
+
+OF_THE_VISIT = frozenset({Kind.ATTEND, Kind.NO_SHOW})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ async def request(
 
 
 async def take_step(tx: Transaction, rules: LoopRules, referral_id: UUID, act: Act, step: Step) -> Referral:
-    """The referral after the step. Raises UnknownError, StaleVersionError, or NotAllowedError as it stands."""
+    """The referral after the step. Raises UnknownError, StaleVersionError, AheadError, or NotAllowedError as it is."""
     book, referral = await _open(tx, rules, referral_id, act)
     if not await _is_first(tx, referral_id, act):
         return referral
@@ -76,9 +78,22 @@ async def take_step(tx: Transaction, rules: LoopRules, referral_id: UUID, act: A
         raise NotAllowedError("it is a suspected duplicate and waits for a person's decision")
     if not referral.allows(step.kind):
         raise NotAllowedError(f"a referral that is {referral.state.value} does not allow {step.kind.value}")
+    must_have_come(referral, step, act.at)
     after = book.add(referral.id, referral.patient_id, [_deed(step.kind, act, step.at, step.said)], act.cause)
     await book.save(tx)
     return after
+
+
+def must_have_come(referral: Referral, step: Step, now: datetime) -> None:
+    """Raises AheadError where a person calls an appointment kept or missed before its time. What a message says of it
+    is its sender's word, and asks nothing here.
+    """
+    if step.kind not in OF_THE_VISIT:
+        return
+    said = step.said.get("scheduled_at")
+    scheduled_at = datetime.fromisoformat(said) if said else referral.terms.scheduled_at
+    if scheduled_at is not None and scheduled_at > now + CLOCKS_APART:
+        raise AheadError
 
 
 async def reroute(

@@ -56,6 +56,15 @@ async def test_a_booking_is_in_the_facilitys_time_and_an_acknowledgement_closes(
     for step, form in (
         ("accept", {}),
         ("schedule", {"scheduled": "2099-03-10T09:30"}),
+    ):
+        await ann.send(f"{path}/steps/{step}", {"version": await desk.version(key), **form})
+        assert ann.said[0] == "good", (step, ann.said)
+    assert "Tue 10 Mar 2099, 09:30 CDT" in (await ann.open(path)).text
+    await ann.send(f"{path}/steps/attend", {"version": await desk.version(key)})
+    assert ann.said[0] == "bad"
+    assert ann.said[1].startswith("Not done: The appointment is still ahead. Record it once its time has come")
+    for step, form in (
+        ("schedule", {"scheduled": "2026-03-10T09:30"}),
         ("attend", {}),
         ("result", {"words": "letter came"}),
         ("acknowledge", {}),
@@ -63,7 +72,7 @@ async def test_a_booking_is_in_the_facilitys_time_and_an_acknowledgement_closes(
         await ann.send(f"{path}/steps/{step}", {"version": await desk.version(key), **form})
         assert ann.said[0] == "good", (step, ann.said)
     page = (await ann.open(path)).text
-    assert "Tue 10 Mar 2099, 09:30 CDT" in page
+    assert "Tue 10 Mar 2026, 09:30 CDT" in page
     assert '<span class="chip chip-closed">closed</span>' in page
     assert (await ann.send(f"{path}/steps/explode", {"version": "1"})).status == 303
     assert ann.said[1].startswith("Not done: There is no such step")

@@ -236,6 +236,21 @@ async def test_a_level_told_in_between_makes_no_step_stale(house: House, client:
     assert (late.status, late.body["detail"]) == (409, "it is accepted")
 
 
+async def test_a_visit_ahead_is_a_messages_word_and_no_persons(house: House, client: Client) -> None:
+    key, _ = await requested(house, timedelta(hours=2))
+    ahead = await house.now() + timedelta(days=3)
+    await house.hear(visit(AppointmentBooked, await at(house, timedelta(hours=1)), starts_at=ahead))
+    version = (await shown(client, key))["version"]
+    for step in ("attend", "no-show"):
+        refused = await ask(client, f"/referrals/{key}/{step}", {"version": version})
+        assert (refused.status, refused.body["type"]) == (422, "urn:handoff:problem:appointment-ahead")
+        assert refused.body["field"] == "body.scheduled_at"
+    stands = await shown(client, key)
+    assert (stands["state"], stands["version"], stands["strikes"]) == ("scheduled", version, 0)
+    await house.hear(visit(AppointmentAttended, await at(house, timedelta(minutes=1)), starts_at=ahead))
+    assert (await shown(client, key))["state"] == "attended"
+
+
 async def test_a_loop_shows_its_levels_and_to_each_side_its_own_steps(
     house: House, client: Client, tokens: Tokens
 ) -> None:

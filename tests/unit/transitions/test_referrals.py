@@ -3,13 +3,16 @@
 from dataclasses import replace
 from datetime import timedelta
 from itertools import permutations
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.transitions.acting import CLOCKS_APART, AheadError
 from services.transitions.announcement import Cause
+from services.transitions.referrals.acting import Step, must_have_come
 from services.transitions.referrals.clocks import EXPIRY, timers, waiting
 from services.transitions.referrals.duplicates import suspect, suspecting
 from services.transitions.referrals.matching import match
@@ -189,6 +192,26 @@ def test_every_open_state_waits_for_someone_and_nothing_over_does() -> None:
         stood = replace(requested(), state=state)
         stood = replace(stood, terms=stood.terms.model_copy(update={"scheduled_at": at(later(600))}))
         assert (waiting(stood, RULES) is not None) == (state not in OVER and state is not State.DRAFT)
+
+
+@pytest.mark.parametrize("kind", [Kind.ATTEND, Kind.NO_SHOW])
+@pytest.mark.parametrize("said", [{}, {"scheduled_at": later(600)}])
+def test_no_person_calls_an_appointment_kept_or_missed_before_its_time(kind: Kind, said: dict[str, Any]) -> None:
+    booked_for = later(10_000 if said else 600)
+    booked = requested().with_deeds([act(Kind.ACCEPT, later(1)), act(Kind.SCHEDULE, later(2), scheduled_at=booked_for)])
+    step = Step(kind=kind, version=3, at=at(later(3)), said=said)
+    earliest = at(later(600)) - CLOCKS_APART
+    must_have_come(booked, step, earliest)
+    with pytest.raises(AheadError):
+        must_have_come(booked, step, earliest - timedelta(microseconds=1))
+
+
+def test_what_is_no_visit_or_has_no_time_is_never_ahead() -> None:
+    booked = requested().with_deeds([act(Kind.ACCEPT, later(1)), act(Kind.SCHEDULE, later(2), scheduled_at=later(600))])
+    for kind in frozenset(Kind) - {Kind.ATTEND, Kind.NO_SHOW}:
+        must_have_come(booked, Step(kind=kind, version=3, at=at(later(3)), said={}), at(later(3)))
+    untimed = requested().with_deeds([act(Kind.ACCEPT, later(1)), act(Kind.SCHEDULE, later(2))])
+    must_have_come(untimed, Step(kind=Kind.ATTEND, version=3, at=at(later(3)), said={}), at(later(3)))
 
 
 def test_an_expiry_ends_it_and_old_news_have_no_clock() -> None:
