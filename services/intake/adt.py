@@ -160,7 +160,9 @@ class AdtReader(Context):
         times = (
             ("admitted_at", self.pv1, "PV1", 44, FURTHEST_PLANNED),
             ("discharged_at", self.pv1, "PV1", 45, FURTHEST_AHEAD),
+            ("expected_admission_at", self.pv2, "PV2", 8, FURTHEST_PLANNED),
             ("expected_discharge_at", self.pv2, "PV2", 9, FURTHEST_PLANNED),
+            ("expected_return_at", self.pv2, "PV2", 47, FURTHEST_PLANNED),
         )
         for name, segment, label, number, ahead in times:
             if not segment.raw(number):

@@ -22,6 +22,7 @@ _PLAIN = (
     "diagnoses",
 )
 _ONLY_AFTER_DISCHARGE = ("disposition", "discharged_to")
+_ONLY_WHILE = {EncounterStatus.PLANNED: "expected_admission_at", EncounterStatus.ON_LEAVE: "expected_return_at"}
 _SHOWN_AS = {"class": "encounter_class", **dict.fromkeys(_ROLES, "participants")}
 
 
@@ -38,6 +39,9 @@ class StayIdentity:
 def describe(stay: StayIdentity, version: int, state: EncounterState, patient: PatientSummary) -> Encounter:
     said = state.said
     shown: dict[str, Any] = {name: said[name] for name in _PLAIN if name in said}
+    expected = _ONLY_WHILE.get(state.status, "")
+    if expected in said:
+        shown[expected] = said[expected]
     participants = [{"role": role, "practitioner": one} for role in _ROLES for one in said.get(role, ())]
     opening = state.last(MilestoneKind.ARRIVED, MilestoneKind.ADMITTED)
     shown["admitted_at"] = said.get("admitted_at") or (opening.at if opening else None)

@@ -25,6 +25,7 @@ from shared.http import StrictModel
 from shared.http.problems import invalid
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=300)]
+_PLANNED = ("admitted_at", "expected_admission_at", "expected_discharge_at", "expected_return_at")
 _FAILED = Verdict(Outcome.HELD, reason=Reason.RULE_FAILED)
 
 
@@ -124,7 +125,9 @@ class Stay(StrictModel):
     prior_location: Place | None = None
     admitted_at: AwareDatetime | None = None
     discharged_at: AwareDatetime | None = None
+    expected_admission_at: AwareDatetime | None = None
     expected_discharge_at: AwareDatetime | None = None
+    expected_return_at: AwareDatetime | None = None
     disposition: Text | None = None
     discharged_to: Text | None = None
     admission_type: Text | None = None
@@ -288,9 +291,8 @@ def _said(stay: Stay, feed: Feed, feeds: FeedDirectory, clock: _Clock) -> dict[s
     plain = ("discharged_to", "admission_type", "hospital_service", "location", "prior_location", "diagnoses")
     said: dict[str, Any] = stay.model_dump(include=set(plain), exclude_none=True)
     times = {
-        "admitted_at": clock.planned("stay.admitted_at", stay.admitted_at),
+        **{name: clock.planned(f"stay.{name}", getattr(stay, name)) for name in _PLANNED},
         "discharged_at": clock.past("stay.discharged_at", stay.discharged_at),
-        "expected_discharge_at": clock.planned("stay.expected_discharge_at", stay.expected_discharge_at),
     }
     said |= {name: at.isoformat() for name, at in times.items() if at}
     if stay.encounter_class:

@@ -234,7 +234,10 @@ def _leave(state: EncounterState, fact: StayFact, _before: EncounterState) -> En
         state = _stub(state, fact)
     if state.status not in _PRESENT - {S.ON_LEAVE}:
         return state
-    return state.but(status=S.ON_LEAVE).reaching(K.LEAVE_STARTED, fact.occurred)
+    # When the patient was expected back from an earlier leave says nothing of this one.
+    stale = () if "expected_return_at" in fact.said else ("expected_return_at",)
+    said = {name: value for name, value in state.said.items() if name not in stale}
+    return state.but(status=S.ON_LEAVE, said=said).reaching(K.LEAVE_STARTED, fact.occurred)
 
 
 def _return(state: EncounterState, fact: StayFact, before: EncounterState) -> EncounterState:

@@ -22,7 +22,10 @@ from shared.events.people import (
 
 
 class Encounter(Part):
-    """One stay or visit. Instants are UTC; `admitted_at` is the start of the stay as the source says it (PV1-44)."""
+    """One stay or visit. Instants are UTC; `admitted_at` is the start of the stay as the source says it (PV1-44).
+
+    `expected_admission_at` (PV2-8) is told while the stay is planned, `expected_return_at` (PV2-47) during a leave.
+    """
 
     id: UUID
     version: int
@@ -37,7 +40,9 @@ class Encounter(Part):
     prior_location: Location | None = None
     admitted_at: datetime | None = None
     discharged_at: datetime | None = None
+    expected_admission_at: datetime | None = None
     expected_discharge_at: datetime | None = None
+    expected_return_at: datetime | None = None
     disposition: Disposition | None = None
     discharged_to: str | None = None
     admission_type: str | None = None
