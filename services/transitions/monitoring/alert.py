@@ -6,7 +6,7 @@ takes its alert back; one that is of another severity after its correction is al
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -66,12 +66,13 @@ def weigh(
     found: Mapping[UUID, Finding],
     known: Iterable[Alert],
     now: datetime,
+    patience: timedelta = timedelta(),
 ) -> list[Alert]:
     """The alerts of one signal as they must stand: those known, withdrawn where their reading shows nothing now, and
-    new ones.
+    new ones. `patience`: how long it may be silent.
     """
     judged = {reading.id: reading for reading in readings}
-    alerts = [_settle(alert, judged, found, now) for alert in known]
+    alerts = [_settle(alert, judged, found, now, patience) for alert in known]
     for reading in sorted(judged.values(), key=lambda r: (r.at, r.id)):
         finding = found.get(reading.id)
         is_told = any(alert.reading_id == reading.id and alert.stands for alert in alerts)
@@ -82,11 +83,19 @@ def weigh(
     return alerts
 
 
-def _settle(alert: Alert, judged: Mapping[UUID, Reading], found: Mapping[UUID, Finding], now: datetime) -> Alert:
+def _settle(
+    alert: Alert,
+    judged: Mapping[UUID, Reading],
+    found: Mapping[UUID, Finding],
+    now: datetime,
+    patience: timedelta,
+) -> Alert:
     if not alert.stands:
         return alert
     if alert.rule == MISSING:
-        came = any(r.quality is not Quality.WITHDRAWN and r.at > alert.raised_at for r in judged.values())
+        # A device may have measured in time and been heard of late.
+        silent = alert.raised_at - patience
+        came = any(r.quality is not Quality.WITHDRAWN and r.at > silent for r in judged.values())
         return _withdraw(alert, "readings came", now) if came and alert.is_open else alert
     reading = judged.get(alert.reading_id) if alert.reading_id else None
     if reading is None or _still_shows(alert, found.get(reading.id)):

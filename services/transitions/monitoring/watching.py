@@ -87,7 +87,7 @@ def _changes(
     watch = rules.watch(signal, monitoring.variant, monitoring.limits)
     found = findings(readings, rules.signals[signal], watch, monitoring.time_zone)
     judged = [reading for reading in readings if reading.at >= since]
-    after = weigh(monitoring.watched, judged, found, before, now)
+    after = weigh(monitoring.watched, judged, found, before, now, _patience(rules, monitoring, signal))
     known = {alert.id: alert for alert in before}
     return [alert for alert in after if alert != known.get(alert.id)]
 

@@ -57,8 +57,10 @@ async def watched(house: House, client: Client, **more: Any) -> tuple[StayTold, 
     return stay, path
 
 
-async def measured(house: House, value: str, key: UUID | None = None, **more: Any) -> AnyEvent:
-    time = (await house.now()).isoformat()
+async def measured(
+    house: House, value: str, key: UUID | None = None, ago: timedelta = timedelta(), **more: Any
+) -> AnyEvent:
+    time = (await house.now() - ago).isoformat()
     said: dict[str, Any] = {"code": "59408-5", "value": Decimal(value), "unit": "%"} | more
     told = follow_up(ObservationRecorded, time, **said)
     event = replace(told, fact=told.fact.model_copy(update={"followup_id": key or uuid4()}))
@@ -133,7 +135,8 @@ async def test_a_visit_that_was_proposed_ends_with_its_last_alert(house: House, 
     assert (await house.tasks())["telehealth-visit"][0] == "cancelled"
 
 
-async def test_silence_is_asked_after_once(house: House, client: Client) -> None:
+async def silent(house: House, client: Client) -> None:
+    """Watched for three days without a weight, and asked after."""
     _, path = await watched(house, client)
     await house.database.pool.execute("UPDATE monitoring SET since = since - interval '3 days'")
     await client.ask("PUT", path, Role.CARE_MANAGER, json={"signals": ["weight"], "version": 1})
@@ -141,9 +144,22 @@ async def test_silence_is_asked_after_once(house: House, client: Client) -> None
         await watcher(house.database, house.library, RULES).work_off()
     [raised] = await house.facts(AlertRaised)
     assert raised.text == "Weight: no reading for 36 hours"
+
+
+async def test_silence_is_asked_after_once(house: House, client: Client) -> None:
+    await silent(house, client)
     await measured(house, "180", code="29463-7", unit="[lb_av]")
     assert [f.reason for f in await house.facts(AlertWithdrawn)] == ["readings came"]
     assert (await house.tasks())["monitoring-outreach"][0] == "cancelled"
+
+
+@pytest.mark.parametrize(("hours", "withdrawn"), [(35, ["readings came"]), (37, [])])
+async def test_what_was_measured_in_time_and_told_late_ends_the_silence(
+    house: House, client: Client, hours: int, withdrawn: list[str]
+) -> None:
+    await silent(house, client)
+    await measured(house, "180", ago=timedelta(hours=hours), code="29463-7", unit="[lb_av]")
+    assert [f.reason for f in await house.facts(AlertWithdrawn)] == withdrawn
 
 
 async def test_what_cannot_be_judged_is_listed_and_alerts_to_nothing(house: House, client: Client) -> None:
