@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from services.intake import file_store
 from services.intake.batches import MessageTooLongError
 from services.intake.feeds import FeedDirectory
-from services.intake.incoming_files import LONGEST_MESSAGE, EmptyFileError, IncomingFiles, NoMessageError
+from services.intake.incoming_files import LONGEST_MESSAGE, EmptyFileError, IncomingFiles, Kept, NoMessageError
 from services.intake.offering import feed_for, feeds_of
 from shared.http import Caller, Problem, Role, allow, is_form, upload_of
 from shared.postgres import Database
@@ -37,21 +37,7 @@ def files_router(database: Database, feeds: FeedDirectory, files: IncomingFiles)
         elif caller.is_bound:
             raise Problem(403, "Name the feed of your facility", slug="feed-not-named")
         async with _sent(request) as (name, content):
-            try:
-                kept = await files.keep(name, "upload", content, feed)
-            except EmptyFileError:
-                raise Problem(422, "The file is empty", slug="empty-body") from None
-            except NoMessageError:
-                raise Problem(
-                    422,
-                    "There is no message in this file",
-                    "None begins with MSH, and it is no JSON.",
-                    slug="no-message",
-                ) from None
-            except MessageTooLongError:
-                raise Problem(
-                    413, "A message in it is too long", slug="message-too-long", limit_bytes=LONGEST_MESSAGE
-                ) from None
+            kept = await _kept(files, name, content, feed)
         response.headers["location"] = f"/files/{kept.id}"
         return {"id": kept.id, "size": kept.size}
 
@@ -71,6 +57,20 @@ def files_router(database: Database, feeds: FeedDirectory, files: IncomingFiles)
         return found
 
     return router
+
+
+async def _kept(files: IncomingFiles, name: str, content: AsyncIterator[bytes], feed: str | None) -> Kept:
+    """Raises Problem where nothing can be kept of it."""
+    try:
+        return await files.keep(name, "upload", content, feed)
+    except EmptyFileError:
+        raise Problem(422, "The file is empty", slug="empty-body") from None
+    except NoMessageError:
+        wants = "None begins with MSH, and it is no JSON."
+        raise Problem(422, "There is no message in this file", wants, slug="no-message") from None
+    except MessageTooLongError:
+        title = "A message in it is too long"
+        raise Problem(413, title, slug="message-too-long", limit_bytes=LONGEST_MESSAGE) from None
 
 
 @asynccontextmanager
